@@ -1,0 +1,1 @@
+"""Frame sources: one Protocol, one thread that reads it, no ROS."""

@@ -1,0 +1,74 @@
+"""Everything this package raises on purpose.
+
+PicamWebrtcError
+├── SettingError            a parameter's value is wrong; names parameter, value and remedy
+├── CameraError             a frame source failed while it was open or opening
+├── ModelError              a model does not load, or its tensors are not understood
+├── ImageError              a picture whose encoding, size or layout cannot be used
+└── StreamError             WebRTC signalling
+    ├── MalformedOffer      not SDP at all
+    ├── UnusableOffer       SDP that no answer of ours can satisfy
+    ├── NoLiveSource        nobody publishes the stream's topic
+    ├── TooManyViewers      a limit is reached; try again later
+    ├── UnknownStream       no stream has that name
+    └── UnknownSession      ended, or never was
+
+Errors of foreign libraries are translated in the one file that imports the library.
+"""
+
+
+class PicamWebrtcError(Exception):
+    """Base of the tree: its text is one line, fit to be shown to a user as it is."""
+
+
+class SettingError(PicamWebrtcError):
+    """A parameter has a value that cannot be used.
+
+    `reason` says what is wrong and what to do, in one line.
+    """
+
+    def __init__(self, parameter: str, value: object, reason: str) -> None:
+        super().__init__(f"parameter '{parameter}' = {value!r}: {reason}")
+        self.parameter = parameter
+        self.value = value
+        self.reason = reason
+
+
+class CameraError(PicamWebrtcError):
+    """A frame source failed."""
+
+
+class ModelError(PicamWebrtcError):
+    """A model does not load, or its inputs and outputs follow no known convention."""
+
+
+class ImageError(PicamWebrtcError):
+    """A picture's encoding, size or memory layout cannot be used."""
+
+
+class StreamError(PicamWebrtcError):
+    """WebRTC signalling failed; the subclasses are what HTTP status codes are made from."""
+
+
+class MalformedOffer(StreamError):
+    """The offer, answer or candidate fragment does not parse."""
+
+
+class UnusableOffer(StreamError):
+    """The offer parses but asks for nothing we can send."""
+
+
+class NoLiveSource(StreamError):
+    """Nobody publishes the topic behind the stream."""
+
+
+class TooManyViewers(StreamError):
+    """A viewer limit is reached."""
+
+
+class UnknownStream(StreamError):
+    """No stream has that name."""
+
+
+class UnknownSession(StreamError):
+    """The session has ended or never existed."""

@@ -1,0 +1,1 @@
+"""TFLite models: from a frame to detections and an overlay, no ROS."""

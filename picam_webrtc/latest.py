@@ -1,0 +1,88 @@
+"""One-slot handoffs between threads where the newest value wins and older ones are dropped.
+
+Live video must not queue: a slow consumer loses frames and never delays the others.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Latest(Generic[T]):
+    """Thread to thread. Any number of producers, one consumer."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._value: T | None = None
+        self._closed = False
+        self.dropped = 0
+
+    def put(self, value: T) -> None:
+        """Replace whatever waits; never blocks."""
+        with self._condition:
+            self.dropped += self._value is not None
+            self._value = value
+            self._condition.notify()
+
+    def take(self, timeout_s: float | None = None) -> T | None:
+        """Wait for a value and take it; None once the slot is closed or after the timeout."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._value is not None or self._closed, timeout_s)
+            value, self._value = self._value, None
+            return None if self._closed else value
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        """End the consumer's wait for good; values put later are never delivered."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+
+class AsyncLatest(Generic[T]):
+    """Thread to asyncio: producers are on any thread, the one consumer is a task of `loop`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._wakeup_due = False
+        self._available = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, value: T) -> None:
+        """Replace whatever waits; never blocks. Ignored once the loop is closed."""
+        with self._lock:
+            self.dropped += self._value is not None
+            self._value = value
+            if self._wakeup_due:
+                return
+            self._wakeup_due = True
+        call_on_loop(self._loop, self._available.set)
+
+    async def take(self) -> T:
+        while True:
+            await self._available.wait()
+            with self._lock:
+                self._available.clear()
+                self._wakeup_due = False
+                value, self._value = self._value, None
+            if value is not None:
+                return value
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> bool:
+    """Run `function(*args)` soon on `loop`, from any thread; False when the loop has been closed."""
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:
+        if loop.is_closed():
+            return False
+        raise
+    return True

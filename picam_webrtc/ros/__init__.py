@@ -1,0 +1,1 @@
+"""The rim: rclpy nodes, parameters, image topics."""

@@ -1,0 +1,1 @@
+"""Encode once, send to every viewer: no ROS, no HTTP."""
