@@ -145,6 +145,9 @@ class WebRtcSettings(Settings):
         "127.0.0.1"
     )
     port: Annotated[int, Param("TCP port of the web server; 0 takes a free one", 0, 65535, read_only=True)] = 8080
+    max_sdp_bytes: Annotated[
+        int, Param("largest offer, answer or candidate fragment that is read [bytes]", 4096, 1 << 20, read_only=True)
+    ] = 65536
     bitrate: Annotated[int, Param("video bitrate of a stream at full quality [bit/s]", 100_000, 50_000_000)] = 2_000_000
     codecs: Annotated[
         tuple[str, ...],
