@@ -83,7 +83,7 @@ async def wait_until(page: Page, expression: str, timeout_s: float = 20.0) -> An
     value: Any = None
     try:
         async with asyncio.timeout(timeout_s):
-            while not (value := await page.evaluate(expression)):
+            while not (value := await page.evaluate(expression)):  # noqa: ASYNC110 -- another process's condition
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         raise AssertionError(f"{expression} is {value!r} after {timeout_s:g} s; console: {page.errors}") from None
@@ -162,9 +162,9 @@ async def open_firefox(**preferences: bool | int | str) -> AsyncIterator["Firefo
             async with (
                 aiohttp.ClientSession() as client,
                 client.ws_connect(f"{endpoint}/session", max_msg_size=0) as ws,
+                BiDi(ws) as bidi,
             ):
-                async with BiDi(ws) as bidi:
-                    yield Firefox(bidi)
+                yield Firefox(bidi)
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -290,7 +290,7 @@ class FirefoxPage:
 
     async def screenshot(self, path: Path) -> None:
         picture = await self._bidi.command("browsingContext.captureScreenshot", context=self.context)
-        path.write_bytes(base64.b64decode(picture["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(picture["data"]))
 
     async def close(self) -> None:
         await self._bidi.command("browsingContext.close", context=self.context)
