@@ -141,6 +141,14 @@ class WebRtcSettings(Settings):
         tuple[str, ...],
         Param("the streams that are served, each as name:=image_topic; /whep is the first", read_only=True),
     ] = ("processed:=image_processed", "raw:=image_raw")
+    transform: Annotated[
+        str,
+        Param(
+            "what the inference node does to the first stream's frames; only named in the log",
+            choices=("tflite", "none"),
+            read_only=True,
+        ),
+    ] = "tflite"
     host: Annotated[str, Param("address the web server listens on; 0.0.0.0 is every interface", read_only=True)] = (
         "127.0.0.1"
     )

@@ -1,0 +1,52 @@
+# The doors for a newcomer: run, test, lint, bench.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+BENCH ?= topics
+
+# With a ROS 2 of the machine's own (sourced), that one is used; else the wheels bring one (x86-64).
+HAS_ROS := $(shell $(PYTHON) -c 'import rclpy' 2>/dev/null && echo yes)
+SITE := $(if $(HAS_ROS),--system-site-packages)
+COMMA := ,
+ROS_EXTRA := $(if $(HAS_ROS),,ros-wheels$(COMMA))
+export AMENT_PREFIX_PATH := $(if $(HAS_ROS),$(AMENT_PREFIX_PATH),$(abspath $(VENV)))
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+.PHONY: run test lint bench models system-packages clean
+
+run: $(VENV)/.run models
+	$(BIN)/python -m picam_webrtc $(ARGS)
+
+test: system-packages $(VENV)/.test models lint
+	$(BIN)/python -m pytest $(ARGS) test
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test models
+	$(BIN)/python -m bench.$(BENCH) --json $(ARGS)
+
+# Without it the pipeline still streams, and says how to get a model.
+models: $(VENV)/.run
+	-$(BIN)/python -m picam_webrtc.models fetch
+
+$(VENV)/.run: setup.py | $(VENV)
+	$(BIN)/pip install --quiet --editable '.[$(ROS_EXTRA)litert,opencv]'
+	touch $@
+
+$(VENV)/.test: setup.py test/constraints.txt $(VENV)/.run
+	$(BIN)/pip install --quiet --constraint test/constraints.txt --editable '.[$(ROS_EXTRA)litert,opencv,test]'
+	touch $@
+
+$(VENV):
+	$(PYTHON) -m venv $(SITE) $(VENV)
+
+system-packages:
+	./test/system-packages
+
+clean:
+	rm -rf $(VENV) build install log

@@ -1,0 +1,61 @@
+"""ROS messages from and to the package's own values."""
+
+from array import array
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, view_rows
+from picam_webrtc.ros.encodings import converted
+
+NANOSECONDS = 1_000_000_000
+
+
+def time_message(stamp_ns: int) -> Time:
+    seconds, nanoseconds = divmod(stamp_ns, NANOSECONDS)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def stamp_of(time: Time) -> int:
+    return int(time.sec) * NANOSECONDS + int(time.nanosec)
+
+
+def header(stamp_ns: int, frame_id: str) -> Header:
+    return Header(stamp=time_message(stamp_ns), frame_id=frame_id)
+
+
+def image_message(frame: Frame) -> Image:
+    """`frame` as an Image. The pixels are copied once, which is the least that rclpy allows."""
+    pixels = np.ascontiguousarray(frame.pixels)
+    # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
+    data = array("B")
+    data.frombytes(pixels.data.cast("B"))
+    return Image(
+        header=header(frame.stamp_ns, frame.frame_id),
+        height=frame.height,
+        width=frame.width,
+        encoding=frame.encoding,
+        is_bigendian=0,
+        step=pixels.strides[0],
+        data=data,
+    )
+
+
+def frame_from_message(message: Image) -> Frame:
+    """The frame in `message`: a view of its data where the encoding allows, else converted to bgr8.
+
+    Raises ImageError when the encoding is unknown or the data does not fit the size.
+    """
+    stamp_ns, frame_id = stamp_of(message.header.stamp), message.header.frame_id
+    if message.encoding in SUPPORTED_ENCODINGS:
+        data = np.frombuffer(message.data, np.uint8)
+        pixels = view_rows(data, message.width, message.height, message.step, message.encoding)
+        return Frame(pixels, message.encoding, stamp_ns, frame_id)
+    return Frame(converted(message), "bgr8", stamp_ns, frame_id)
+
+
+def camera_info_message(frame: Frame) -> CameraInfo:
+    """What is known of an uncalibrated camera: its size. K[0] = 0 says that nothing else is."""
+    return CameraInfo(header=header(frame.stamp_ns, frame.frame_id), width=frame.width, height=frame.height)

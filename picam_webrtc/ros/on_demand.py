@@ -1,0 +1,53 @@
+"""Runs something while it is wanted, and for a while after."""
+
+from collections.abc import Callable
+
+from rclpy.node import Node
+from rclpy.timer import Timer
+
+
+class OnDemand:
+    """Calls `start` when first wanted and `stop` when unwanted for `idle_timeout_s()` seconds.
+
+    Everything happens on the thread that spins `node`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        start: Callable[[], None],
+        stop: Callable[[], None],
+        idle_timeout_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._node = node
+        self._start = start
+        self._stop = stop
+        self._idle_timeout_s = idle_timeout_s
+        self._timer: Timer | None = None
+        self.running = False
+
+    def want(self, wanted: bool) -> None:
+        self._cancel_timer()
+        if wanted and not self.running:
+            self.running = True
+            self._start()
+        elif not wanted and self.running:
+            self._stop_after(self._idle_timeout_s())
+
+    def _stop_after(self, seconds: float) -> None:
+        if seconds > 0:
+            self._timer = self._node.create_timer(seconds, self.close)
+        else:
+            self.close()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
+
+    def close(self) -> None:
+        """Stop at once if running."""
+        self._cancel_timer()
+        if self.running:
+            self.running = False
+            self._stop()

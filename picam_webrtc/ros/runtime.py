@@ -1,0 +1,178 @@
+"""Start and stop of a process with ROS nodes in it: environment, spinning thread, signals, exit code.
+
+asyncio owns the main thread and the signals; rclpy spins in the thread `ros-spin`. (rclpy's own signal
+handling, and its spinning in the main thread without it, both leave processes that do not end.)
+"""
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import rclpy
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.logging import LoggingSeverity
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from picam_webrtc.errors import PicamWebrtcError
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = "picam_webrtc"
+MEBIBYTE = 1 << 20
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+"""mallopt(3) parameter numbers, from malloc.h."""
+
+PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+
+
+class Runtime:
+    """rclpy initialised, and one thread that spins every node created here."""
+
+    def __init__(self, arguments: list[str] | None = None) -> None:
+        self._arguments = arguments
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        prepare_process()
+        try:
+            rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
+        except Exception as error:  # rclpy names its argument errors differently in every distribution
+            raise PicamWebrtcError(f"ROS arguments: {' '.join(str(error).split())}") from error
+        self._stack.callback(rclpy.try_shutdown)
+        self.executor = SingleThreadedExecutor()
+        self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
+        return self
+
+    def node(self, name: str) -> Node:
+        node = Node(name)
+        self.executor.add_node(node)
+        self._stack.callback(node.destroy_node)
+        return node
+
+    def spin(self) -> None:
+        """Start the thread; nodes made before see no callback earlier than this."""
+        self._thread.start()
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Run `function` on the thread `ros-spin`, where topics are made, changed and destroyed."""
+        self.executor.create_task(function)
+
+    def stop_spinning(self) -> None:
+        self.executor.shutdown()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop_spinning()
+        self._stack.close()
+
+
+def _spin(executor: SingleThreadedExecutor) -> None:
+    """Spin until the executor is shut down; a callback that raises is reported and costs nobody else anything."""
+    while True:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+        except Exception:
+            logger.exception("a callback failed; the node goes on")
+        else:
+            return
+
+
+def run(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> int:
+    """Run nodes until SIGINT or SIGTERM; the exit code.
+
+    `wire` makes the nodes and everything they need and registers each close on the stack, so the order
+    of resources reads from top to bottom. A PicamWebrtcError ends the process with one line and code 1.
+    """
+    try:
+        asyncio.run(_main(wire))
+    except PicamWebrtcError as error:
+        print(f"{PACKAGE}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with Runtime(sys.argv) as runtime:
+        async with AsyncExitStack() as stack:
+            await wire(stack, runtime)
+            runtime.spin()
+            stack.callback(runtime.stop_spinning)
+            await stop.wait()
+
+
+def prepare_process() -> None:
+    """Make 720p images cheap: a shared-memory segment that holds them, and an allocator that keeps them."""
+    if not any(os.environ.get(name) for name in PROFILE_VARIABLES):
+        os.environ[PROFILE_VARIABLES[0]] = str(share_directory() / "config" / "fastdds.xml")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:  # musl has none; images then cost a page fault for every 4 KiB
+        return
+    # Without these glibc maps and unmaps every image buffer anew.
+    mallopt(M_MMAP_THRESHOLD, 64 * MEBIBYTE)
+    mallopt(M_TRIM_THRESHOLD, 256 * MEBIBYTE)
+    mallopt(M_TOP_PAD, 16 * MEBIBYTE)
+
+
+def share_directory() -> Path:
+    """Where launch/ and config/ are: installed by ament or pip, else the source tree."""
+    try:
+        return Path(get_package_share_directory(PACKAGE))
+    except (OSError, PackageNotFoundError):  # not installed, or no ament environment
+        return Path(__file__).parents[2]
+
+
+class RosLogHandler(logging.Handler):
+    """Hands records of the engines' Python loggers to a node's logger.
+
+    One line a severity: rclpy refuses a second severity from the same line of code.
+    """
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.levelno >= logging.CRITICAL:
+            self._logger.fatal(text)
+        elif record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)
+
+
+def forward_logs(stack: AsyncExitStack, node: Node, *modules: str) -> None:
+    """Log what the named modules log through `node`, as long as the stack is open."""
+    handler = RosLogHandler(node)
+    debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
+    for module in modules:
+        logger = logging.getLogger(f"{PACKAGE}.{module}")
+        logger.setLevel(logging.DEBUG if debug else logging.INFO)
+        logger.propagate = False
+        logger.addHandler(handler)
+        stack.callback(logger.removeHandler, handler)

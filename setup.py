@@ -1,0 +1,60 @@
+"""ament_python packaging, for colcon and pip alike."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = "picam_webrtc"
+
+ROS_WHEELS = [
+    "ros-kilted-rclpy",
+    "ros-kilted-rmw-fastrtps-cpp",
+    "ros-kilted-sensor-msgs",
+    "ros-kilted-std-msgs",
+    "ros-kilted-std-srvs",
+    "ros-kilted-diagnostic-msgs",
+]
+"""ROS 2 for a machine without it: x86-64 only. A robot has its own from apt or source."""
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Raspberry Pi camera frames in the ROS 2 graph, through a TFLite model, and onto browsers by WebRTC",
+    license="Apache-2.0",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={f"{PACKAGE}.web": ["static/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+        (f"share/{PACKAGE}/launch", glob("launch/*.launch.py")),
+        (f"share/{PACKAGE}/config", glob("config/*")),
+        # `ros2 run` and `ros2 launch` look here, where pip puts no console scripts.
+        (f"lib/{PACKAGE}", sorted(glob("resource/executables/*"))),
+    ],
+    python_requires=">=3.11",
+    install_requires=[
+        "setuptools",
+        "aiohttp>=3.9",
+        "aiortc>=1.9",
+        "numpy>=1.24",
+        "pyyaml>=6",
+    ],
+    extras_require={
+        "opencv": ["opencv-python-headless>=4.6"],
+        "litert": ["ai-edge-litert>=2.1"],
+        "ros-wheels": ROS_WHEELS,
+        "test": [
+            "coverage>=7.4",
+            "hypothesis>=6.100",
+            "mypy>=1.10",
+            "playwright>=1.45",
+            "pytest>=8",
+            "pytest-asyncio>=0.24",
+            "pytest-timeout>=2.3",
+            "ros-domain-coordinator",
+            "ruff>=0.5",
+            "scikit-image>=0.22",
+        ],
+    },
+    zip_safe=False,
+)
