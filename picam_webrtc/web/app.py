@@ -24,4 +24,4 @@ def make_app(sessions: Sessions, settings: WebRtcSettings, *, pages: Path = page
 
 
 async def list_streams(request: web.Request) -> web.Response:
-    return web.json_response(list(request.app[SESSIONS].stream_names))
+    return web.json_response({"streams": [{"name": name} for name in request.app[SESSIONS].stream_names]})

@@ -1,0 +1,35 @@
+/** A call for each picture that a video element presents. */
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {(metadata: object) => void} onFrame given what requestVideoFrameCallback knows about the picture; a browser
+ *   without it gives `presentationTime`, `expectedDisplayTime`, `width`, `height` and `mediaTime` only
+ * @returns {() => void} ends the calls
+ */
+export function onEachFrame(video, onFrame) {
+  return "requestVideoFrameCallback" in video ? onCallback(video, onFrame) : onAnimationFrame(video, onFrame);
+}
+
+function onCallback(video, onFrame) {
+  let handle = 0;
+  const step = (_now, metadata) => {
+    handle = video.requestVideoFrameCallback(step);
+    onFrame(metadata);
+  };
+  handle = video.requestVideoFrameCallback(step);
+  return () => video.cancelVideoFrameCallback(handle);
+}
+
+function onAnimationFrame(video, onFrame) {
+  let handle = 0;
+  let lastTime = -1;
+  const step = (now) => {
+    handle = requestAnimationFrame(step);
+    if (video.currentTime === lastTime) return;
+    lastTime = video.currentTime;
+    const { videoWidth: width, videoHeight: height, currentTime: mediaTime } = video;
+    onFrame({ presentationTime: now, expectedDisplayTime: now, width, height, mediaTime });
+  };
+  handle = requestAnimationFrame(step);
+  return () => cancelAnimationFrame(handle);
+}
