@@ -103,9 +103,38 @@ class CameraSettings(Settings):
             read_only=True,
         ),
     ] = "auto"
-    video_file: Annotated[str, Param("file that source video_file plays in a loop", read_only=True)] = ""
+    video_file: Annotated[
+        str,
+        Param(
+            "video or still picture that source video_file plays in a loop; fitted into width x height, "
+            "its aspect ratio kept, with black bars where it does not fill the picture",
+            read_only=True,
+        ),
+    ] = ""
+    camera: Annotated[
+        str,
+        Param("camera that Picamera2 opens: index, id or part of its model's name; empty is the first", read_only=True),
+    ] = ""
     width: Annotated[int, Param("picture width [px], even", 64, 4608, read_only=True)] = 1280
     height: Annotated[int, Param("picture height [px], even", 64, 2592, read_only=True)] = 720
+    format: Annotated[
+        str,
+        Param(
+            "pixel format asked of Picamera2; yuv420 is published as nv12, the other sources always give bgr",
+            choices=("bgr", "rgb", "bgra", "rgba", "yuv420", "nv12"),
+            read_only=True,
+        ),
+    ] = "bgr"
+    hflip: Annotated[bool, Param("mirror the picture left to right (Picamera2)", read_only=True)] = False
+    vflip: Annotated[bool, Param("turn the picture upside down (Picamera2)", read_only=True)] = False
+    lores_width: Annotated[
+        int,
+        Param("width of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 4608, read_only=True),
+    ] = 0
+    lores_height: Annotated[
+        int,
+        Param("height of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 2592, read_only=True),
+    ] = 0
     frame_rate: Annotated[float, Param("frames a second", 1.0, 120.0, read_only=True)] = 30.0
     camera_name: Annotated[str, Param("name of the camera in camera_info and calibration files", read_only=True)] = (
         "camera"
@@ -113,6 +142,10 @@ class CameraSettings(Settings):
     frame_id: Annotated[
         str, Param("frame_id of every header; an optical frame (REP-103): z forward, x right, y down", read_only=True)
     ] = "camera_optical_frame"
+    watchdog_timeout: Annotated[
+        float,
+        Param("how long no frame may come before the camera is closed and reopened [s]", 0.2, 60.0, read_only=True),
+    ] = 2.0
     idle_timeout: Annotated[float, Param("how long the camera stays open with nobody subscribed [s]", 0.0, 3600.0)] = (
         5.0
     )

@@ -1,0 +1,237 @@
+"""Cameras on Picamera2; the only importer of picamera2 and libcamera, and only where it opens them."""
+
+import concurrent.futures
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from picam_webrtc.camera.clock import Clock, SystemClock
+from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.stamps import stamp_ns
+from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import Frame
+from picam_webrtc.settings import CameraSettings
+
+logger = logging.getLogger(__name__)
+
+BUFFER_COUNT = 4
+"""One being filled, one queued, one being copied, one spare; more only cost memory."""
+US_PER_S = 1_000_000
+CANCEL_TIMEOUT_S = 0.5
+FOREIGN_ERRORS = (RuntimeError, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What Picamera2 raises for a camera that is gone, busy or refuses a configuration; it has no class of its own."""
+
+
+class CameraLibrary(Protocol):
+    """What is needed of Picamera2's module; tests and virtual cameras bring their own."""
+
+    def cameras(self) -> Sequence[Mapping[str, Any]]:
+        """`Picamera2.global_camera_info()`: one mapping per camera with `Id`, `Model`, ..."""
+
+    def open(self, index: int) -> Any:
+        """An opened `Picamera2` object."""
+
+    def transform(self, hflip: bool, vflip: bool) -> Any:
+        """A `libcamera.Transform`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """One attached camera, as `index` finds it."""
+
+    index: int
+    id: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"camera {self.index}, {self.model} ({self.id})"
+
+
+def installed_library() -> CameraLibrary:
+    """The installed Picamera2. Raises CameraError when it cannot be imported."""
+    try:
+        import libcamera
+        import picamera2
+    except (ImportError, *FOREIGN_ERRORS) as error:
+        hint = "install it with `sudo apt install python3-picamera2` (docs/raspberry-pi.md)"
+        raise CameraError(f"Picamera2 cannot be imported ({error}); {hint}") from error
+    return _InstalledLibrary(picamera2.Picamera2, libcamera.Transform)
+
+
+class _InstalledLibrary:
+    def __init__(self, camera_class: Any, transform_class: Any) -> None:
+        self._camera_class = camera_class
+        self._transform_class = transform_class
+
+    def cameras(self) -> Sequence[Mapping[str, Any]]:
+        return list(self._camera_class.global_camera_info())
+
+    def open(self, index: int) -> Any:
+        return self._camera_class(index)
+
+    def transform(self, hflip: bool, vflip: bool) -> Any:
+        return self._transform_class(hflip=hflip, vflip=vflip)
+
+
+def list_cameras(library: CameraLibrary) -> tuple[CameraInfo, ...]:
+    """All cameras that Picamera2 sees, in its order. Raises CameraError when it cannot tell."""
+    try:
+        found = library.cameras()
+    except FOREIGN_ERRORS as error:
+        raise CameraError(f"Picamera2 cannot list cameras: {error}") from error
+    return tuple(
+        CameraInfo(index, str(camera["Id"]), str(camera.get("Model", "unknown"))) for index, camera in enumerate(found)
+    )
+
+
+def select_camera(cameras: Sequence[CameraInfo], wanted: str) -> CameraInfo:
+    """The camera with that index, id or part of its model's name; the first for "".
+
+    Raises CameraError when there is no camera at all, SettingError when none is meant or several are.
+    """
+    if not cameras:
+        raise CameraError("Picamera2 sees no camera: check the cable and `rpicam-hello --list-cameras`")
+    if not wanted:
+        return cameras[0]
+    exact = [camera for camera in cameras if wanted in (str(camera.index), camera.id)]
+    chosen = exact
+    if not exact and not wanted.isdigit():  # a number is an index: 7 does not mean an imx708
+        chosen = [camera for camera in cameras if wanted.lower() in camera.model.lower()]
+    if len(chosen) == 1:
+        return chosen[0]
+    problem = f"{len(chosen)} cameras match, give an index or an id" if chosen else "no such camera"
+    raise SettingError("camera", wanted, f"{problem}; there are: {'; '.join(map(str, cameras))}")
+
+
+class Picamera2Source:
+    """One camera, configured for low latency: few buffers, no preview, nothing queued.
+
+    A frame is copied out once, so that its buffer returns to the camera at once, whoever keeps the frame.
+    """
+
+    def __init__(self, settings: CameraSettings, library: CameraLibrary, clock: Clock | None = None) -> None:
+        """Raises CameraError when there is no camera, SettingError when not the wanted one."""
+        self.camera = select_camera(list_cameras(library), settings.camera)
+        self._settings = settings
+        self._library = library
+        self._clock = clock or SystemClock()
+        self._device: Any = None
+        self._job: Any = None
+        self._streams: dict[str, StreamLayout] = {}
+
+    def __str__(self) -> str:
+        main = self._streams.get("main")
+        size = f", {main.width}x{main.height} {main.encoding}" if main else ""
+        return f"{self.camera}{size} at {self._settings.frame_rate:g} frames/s"
+
+    def open(self) -> None:
+        try:
+            self._device = self._library.open(self.camera.index)
+            self._device.configure(self._configuration())
+            self._read_back(self._device.camera_configuration())
+            self._device.start()
+            self._request_next()
+        except (CameraError, *FOREIGN_ERRORS) as error:
+            self._close_quietly()
+            raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
+
+    def read(self, timeout_s: float) -> Shot | None:
+        if self._job is None:
+            raise CameraError(f"{self.camera} is not open")
+        try:
+            request = self._job.get_result(timeout=timeout_s)
+        except (TimeoutError, concurrent.futures.TimeoutError):
+            return None  # the job stays queued, and the next read waits for it again
+        except (concurrent.futures.CancelledError, *FOREIGN_ERRORS) as error:
+            raise CameraError(f"{self.camera} failed: {_reason(error)}") from error
+        return self._shot(request)
+
+    def close(self) -> None:
+        """Close without `stop()`, which waits for ever when Picamera2's event loop has died; `close()` does not."""
+        device, self._device, job, self._job = self._device, None, self._job, None
+        if device is None:
+            return
+        try:
+            device.cancel_all_and_flush()
+            _release_result(job)
+            device.close()
+        except FOREIGN_ERRORS as error:
+            raise CameraError(f"{self.camera} does not close: {_reason(error)}") from error
+
+    def _configuration(self) -> Any:
+        settings, device = self._settings, self._device
+        period_us = round(US_PER_S / settings.frame_rate)
+        controls = {"FrameDurationLimits": (period_us, period_us)}
+        options: dict[str, Any] = {}
+        if settings.lores_width:
+            options["lores"] = {"format": "YUV420", "size": (settings.lores_width, settings.lores_height)}
+        if settings.hflip or settings.vflip:
+            options["transform"] = self._library.transform(settings.hflip, settings.vflip)
+        return device.create_video_configuration(
+            main={"format": ASKED_FORMATS[settings.format], "size": (settings.width, settings.height)},
+            buffer_count=BUFFER_COUNT,
+            queue=False,
+            display=None,
+            encode=None,
+            controls={name: value for name, value in controls.items() if name in device.camera_controls},
+            **options,
+        )
+
+    def _read_back(self, configuration: Mapping[str, Any]) -> None:
+        """Learn what libcamera made of the request: it adjusts formats and sizes without a word."""
+        names = ("main", "lores") if self._settings.lores_width else ("main",)
+        self._streams = {name: layout_of(configuration[name]) for name in names}
+        main, settings = self._streams["main"], self._settings
+        if (main.width, main.height) != (settings.width, settings.height):
+            logger.warning(
+                "%s gives %dx%d, not %dx%d", self.camera, main.width, main.height, settings.width, settings.height
+            )
+        if main.format != ASKED_FORMATS[settings.format]:
+            logger.warning("%s gives %s, not format %s", self.camera, main.encoding, settings.format)
+
+    def _request_next(self) -> None:
+        # Asked for before the frame is due and before the last one is dealt with: with queue=False a
+        # frame that nobody waits for is dropped.
+        self._job = self._device.capture_request(wait=False)
+
+    def _shot(self, request: Any) -> Shot:
+        try:
+            self._request_next()
+            metadata = request.get_metadata()
+            stamp = stamp_ns(metadata, self._clock)
+            frames = {name: self._frame(request, name, stamp) for name in self._streams}
+        except FOREIGN_ERRORS as error:
+            raise CameraError(f"{self.camera} gave an unusable frame: {_reason(error)}") from error
+        finally:
+            request.release()
+        return Shot(frames["main"], frames.get("lores"), metadata)
+
+    def _frame(self, request: Any, name: str, stamp: int) -> Frame:
+        layout = self._streams[name]
+        pixels = layout.pixels(request.make_buffer(name))
+        return Frame(pixels, layout.encoding, stamp, self._settings.frame_id)
+
+    def _close_quietly(self) -> None:
+        try:
+            self.close()
+        except CameraError as error:
+            logger.warning("After a failed opening: %s", error)
+
+
+def _release_result(job: Any) -> None:
+    """Give back the request that a job may have got just before it was cancelled."""
+    if job is None:
+        return
+    try:
+        job.get_result(timeout=CANCEL_TIMEOUT_S).release()
+    except (concurrent.futures.CancelledError, TimeoutError, *FOREIGN_ERRORS) as error:
+        logger.debug("No request to give back: %s", error)
+
+
+def _reason(error: BaseException) -> str:
+    """Picamera2 wraps causes: the innermost one tells what happened."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{error}" or type(error).__name__

@@ -1,0 +1,75 @@
+"""Where frames come from: the one interface, and the choice between its implementations."""
+
+import logging
+from typing import Protocol
+
+from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.test_pattern import TestPatternSource
+from picam_webrtc.camera.video_file import VideoFileSource
+from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.settings import CameraSettings
+
+logger = logging.getLogger(__name__)
+
+
+class FrameSource(Protocol):
+    """One camera, or what stands in for one. Its text names it and what it gives, for the log.
+
+    Used by one thread at a time, which `camera/capture.py` owns. May be opened again after a close.
+    """
+
+    def open(self) -> None:
+        """Begin to produce frames. Raises CameraError, having rolled back a partial open."""
+
+    def read(self, timeout_s: float) -> Shot | None:
+        """The next shot, or None when there was none in that time. Raises CameraError when there will be none."""
+
+    def close(self) -> None:
+        """Free the camera; does nothing when it is closed. Raises CameraError when it cannot be freed."""
+
+
+def make_source(settings: CameraSettings, library: CameraLibrary | None = None) -> FrameSource:
+    """The source that `settings.source` names, unopened; `library` replaces the installed Picamera2.
+
+    Raises SettingError at once for what can never work: no such file, no such camera, no Picamera2.
+    """
+    check_sizes(settings)
+    match settings.source:
+        case "auto":
+            return _automatic(settings, library)
+        case "video_file":
+            return VideoFileSource(settings)
+        case "test_pattern":
+            return TestPatternSource(settings)
+        case "picamera2":
+            try:
+                return Picamera2Source(settings, library or installed_library())
+            except CameraError as error:
+                remedy = "or take source:=test_pattern, or source:=video_file"
+                raise SettingError("source", settings.source, f"{error}; {remedy}") from error
+        case other:
+            raise SettingError("source", other, "must be one of auto, picamera2, video_file, test_pattern")
+
+
+def check_sizes(settings: CameraSettings) -> None:
+    """Raises SettingError for sizes that no stream can have."""
+    for name in ("width", "height", "lores_width", "lores_height"):
+        if getattr(settings, name) % 2:
+            raise SettingError(name, getattr(settings, name), "must be even: colour is shared by pairs of pixels")
+    if bool(settings.lores_width) != bool(settings.lores_height):
+        name = "lores_height" if settings.lores_width else "lores_width"
+        raise SettingError(name, 0, "give both lores_width and lores_height, or neither")
+    for name, limit in (("lores_width", settings.width), ("lores_height", settings.height)):
+        if getattr(settings, name) > limit:
+            raise SettingError(name, getattr(settings, name), f"must be at most {limit}, as the main stream has")
+
+
+def _automatic(settings: CameraSettings, library: CameraLibrary | None) -> FrameSource:
+    try:
+        source = Picamera2Source(settings, library or installed_library())
+    except CameraError as error:
+        logger.info("Source auto takes the test pattern: %s", error)
+        return TestPatternSource(settings)
+    logger.info("Source auto takes Picamera2: it sees %s", source.camera)
+    return source

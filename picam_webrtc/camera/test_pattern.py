@@ -1,0 +1,129 @@
+"""A picture that moves, knows its number and its birth time, and costs next to nothing."""
+
+import time
+
+import cv2
+import numpy as np
+
+from picam_webrtc.camera.buffers import BufferPool
+from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
+from picam_webrtc.camera.code import CodeWriter, PatternCode, read_code
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.errors import CameraError
+from picam_webrtc.frame import Frame, Pixels
+from picam_webrtc.settings import CameraSettings
+
+__all__ = ["PatternCode", "TestPatternSource", "read_code"]
+
+BAR_COLORS_BGR = ((191, 191, 191), (0, 191, 191), (191, 191, 0), (0, 191, 0), (191, 0, 191), (0, 0, 191), (191, 0, 0))
+"""The 75 % colour bars of SMPTE EG 1, from left to right."""
+BALL_CROSSING_S = 2.0
+BALL_BGR = (40, 160, 250)
+LANE_BGR = (48, 40, 32)
+CAPTION_BGR = (230, 230, 230)
+
+
+class TestPatternSource:
+    """Colour bars with a ball that rolls to and fro, a clock, and the code of `camera/code.py` on top.
+
+    bgr8. Frames are due at absolute times, so the rate does not drift; a frame that comes too late to
+    be of use is skipped, never made up for by a burst. Numbers count the frames made and go on
+    after a reopening.
+    """
+
+    __test__ = False  # not a test class, whatever pytest makes of its name
+
+    def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
+        self._width, self._height = settings.width, settings.height
+        self._frame_id = settings.frame_id
+        self._frame_rate = settings.frame_rate
+        self._period_ns = int(NS_PER_S / settings.frame_rate)
+        self._clock = clock or SystemClock()
+        self._code = CodeWriter(self._width, self._height)
+        self._frame_number = 0
+        self._due_ns = 0
+        self._canvas: _Canvas | None = None
+
+    def __str__(self) -> str:
+        return f"test pattern, {self._width}x{self._height} bgr8 at {self._frame_rate:g} frames/s"
+
+    def open(self) -> None:
+        self._canvas = _Canvas(self._width, self._height)
+        self._due_ns = self._clock.monotonic_ns()
+
+    def read(self, timeout_s: float) -> Shot | None:
+        if self._canvas is None:
+            raise CameraError("the test pattern is not open")
+        if not wait_until(self._clock, self._due_ns, timeout_s):
+            return None
+        stamp_ns = self._clock.realtime_ns()
+        self._schedule_next()
+        pixels = self._canvas.draw(self._frame_number / self._frame_rate, self._frame_number, stamp_ns)
+        self._code.write(pixels, PatternCode.of(self._frame_number, stamp_ns))
+        pixels.flags.writeable = False
+        self._frame_number += 1
+        return Shot(Frame(pixels, "bgr8", stamp_ns, self._frame_id))
+
+    def close(self) -> None:
+        self._canvas = None
+
+    def _schedule_next(self) -> None:
+        late_ns = max(0, self._clock.monotonic_ns() - self._due_ns)
+        self._due_ns += (1 + late_ns // self._period_ns) * self._period_ns
+
+
+class _Canvas:
+    """Buffers that show the background already; only what moves is drawn."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._lane = slice(height * 5 // 8, height * 5 // 8 + min(height // 8, width // 4))
+        self._caption = slice(height * 7 // 8, height)
+        self._background = _background(width, height, self._lane, self._caption)
+        self._ball = _ball(self._lane.stop - self._lane.start)
+        self._pool = BufferPool(self._background.copy)
+
+    def draw(self, time_s: float, frame_number: int, stamp_ns: int) -> Pixels:
+        """A buffer of its own with the picture of that moment, (height, width, 3)."""
+        pixels = self._pool.take()
+        pixels[self._lane] = self._background[self._lane]
+        pixels[self._caption] = self._background[self._caption]
+        size = len(self._ball)
+        x = self._ball_x(time_s, pixels.shape[1] - size)
+        pixels[self._lane, x : x + size] = self._ball
+        _write_caption(pixels[self._caption], f"{frame_number:08d}  {_clock_text(stamp_ns)}")
+        return pixels
+
+    @staticmethod
+    def _ball_x(time_s: float, room: int) -> int:
+        phase = time_s / BALL_CROSSING_S % 2
+        return int(room * (phase if phase <= 1 else 2 - phase))
+
+
+def _background(width: int, height: int, lane: slice, caption: slice) -> Pixels:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    bars = np.array(BAR_COLORS_BGR, np.uint8)
+    pixels[:] = bars[np.arange(width) * len(bars) // width]
+    ramp = (np.arange(width) * 256 // width).astype(np.uint8)
+    pixels[lane.stop : caption.start] = ramp[:, np.newaxis]
+    pixels[lane] = LANE_BGR
+    pixels[caption] = 0
+    return pixels
+
+
+def _ball(size: int) -> Pixels:
+    """A disc with a soft edge on the lane's colour, (size, size, 3)."""
+    offset = np.arange(size) - (size - 1) / 2
+    distance = np.hypot(offset[:, np.newaxis], offset)
+    coverage = np.clip(size / 2 - distance, 0, 1)[:, :, np.newaxis]
+    return np.asarray(coverage * BALL_BGR + (1 - coverage) * LANE_BGR).astype(np.uint8)
+
+
+def _write_caption(strip: Pixels, text: str) -> None:
+    height, width = strip.shape[:2]
+    scale = min(height / 40, width / 480)  # OpenCV's letters are 22 px high and about 17 px wide at scale 1
+    cv2.putText(strip, text, (width // 20, height * 2 // 3), cv2.FONT_HERSHEY_SIMPLEX, scale, CAPTION_BGR, 2)
+
+
+def _clock_text(stamp_ns: int) -> str:
+    seconds, rest_ns = divmod(stamp_ns, NS_PER_S)
+    return f"{time.strftime('%H:%M:%S', time.gmtime(seconds))}.{rest_ns // 1_000_000:03d} UTC"

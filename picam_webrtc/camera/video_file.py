@@ -1,0 +1,167 @@
+"""A video file, or a still picture, played in a loop as if it were a camera."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from picam_webrtc.camera.buffers import BufferPool
+from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import Frame, Pixels
+from picam_webrtc.settings import CameraSettings
+
+LATE_NS = NS_PER_S // 2
+"""A decoder this far behind will not catch up: the timetable moves instead."""
+
+Picture = tuple[float, Pixels]
+"""When it is due, seconds after the first one, and its pixels."""
+
+
+class VideoFileSource:
+    """Decodes `settings.video_file`, paced by its own timestamps; a still picture comes at `frame_rate`.
+
+    Every frame is bgr8, width x height, and stamped with the time at which it is shown.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
+        self._path = checked_path(settings.video_file)
+        self._frame_rate = settings.frame_rate
+        self._frame_id = settings.frame_id
+        self._fit = Fit(settings.width, settings.height)
+        self._clock = clock or SystemClock()
+        self._pictures: Generator[Picture, None, None] | None = None
+        self._next: Picture | None = None
+        self._start_ns = 0
+
+    def __str__(self) -> str:
+        return f"video file {self._path}, {self._fit.width}x{self._fit.height} bgr8"
+
+    def open(self) -> None:
+        pictures = _play(self._path, self._fit, self._frame_rate)
+        self._next = next(pictures)
+        self._pictures = pictures
+        self._start_ns = self._clock.monotonic_ns()
+
+    def read(self, timeout_s: float) -> Shot | None:
+        if self._pictures is None:
+            raise CameraError(f"video file {self._path} is not open")
+        due_s, pixels = self._next = self._next or next(self._pictures)
+        due_ns = self._start_ns + int(due_s * NS_PER_S)
+        if not wait_until(self._clock, due_ns, timeout_s):
+            return None
+        late_ns = self._clock.monotonic_ns() - due_ns
+        if late_ns > LATE_NS:
+            self._start_ns += late_ns
+        self._next = None
+        return Shot(Frame(pixels, "bgr8", self._clock.realtime_ns(), self._frame_id))
+
+    def close(self) -> None:
+        if self._pictures is not None:
+            self._pictures.close()
+        self._pictures = self._next = None
+
+
+def checked_path(name: str) -> Path:
+    """The file of that name. Raises SettingError unless it exists and holds pictures."""
+    if not name:
+        raise SettingError("video_file", name, "source video_file needs one, e.g. video_file:=/path/to/clip.mp4")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise SettingError("video_file", name, "there is no such file; give the path of a video or a picture")
+    try:
+        with av.open(str(path)) as container:
+            next(container.decode(video=0))
+    except (av.FFmpegError, IndexError, StopIteration) as error:
+        reason = "holds no video or picture that FFmpeg can decode; see what `ffprobe` says of it"
+        raise SettingError("video_file", name, reason) from error
+    return path
+
+
+class Fit:
+    """Scales pictures into width x height, their aspect ratio kept, the rest black."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._scaled_size = (0, 0)
+        self._canvases = self._pool()
+
+    def __call__(self, picture: VideoFrame) -> Pixels:
+        """bgr8 pixels, (height, width, 3), not to be written to."""
+        width, height = self._size_within(picture.width, picture.height)
+        scaled = picture.to_ndarray(format="bgr24", width=width, height=height)
+        if (width, height) == (self.width, self.height):
+            return scaled
+        if self._scaled_size != (width, height):  # a stream may change its size midway, and so its bars
+            self._scaled_size = (width, height)
+            self._canvases = self._pool()
+        canvas = self._canvases.take()
+        x, y = (self.width - width) // 2, (self.height - height) // 2
+        canvas[y : y + height, x : x + width] = scaled
+        return canvas
+
+    def _pool(self) -> BufferPool:
+        return BufferPool(lambda: np.zeros((self.height, self.width, 3), np.uint8))
+
+    def _size_within(self, width: int, height: int) -> tuple[int, int]:
+        scale = min(self.width / width, self.height / height)
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _play(path: Path, fit: Fit, frame_rate: float) -> Generator[Picture, None, None]:
+    """The file's pictures for ever. Raises CameraError when it cannot be read any more."""
+    offset_s = 0.0
+    while True:
+        count = 0
+        try:
+            with av.open(str(path)) as container:
+                stream = container.streams.video[0]
+                timetable = Timetable(stream, frame_rate)
+                for picture in container.decode(stream):
+                    position_s, pixels, count = timetable.position_s(picture.pts), fit(picture), count + 1
+                    yield offset_s + position_s, pixels
+        except (av.FFmpegError, IndexError) as error:
+            raise CameraError(f"video file {path} cannot be played any more: {error}") from error
+        if count == 0:
+            raise CameraError(f"video file {path} has no pictures any more")
+        if count == 1:
+            yield from _repeat(pixels, frame_rate)
+        offset_s += timetable.end_s
+
+
+class Timetable:
+    """When each picture of one pass through a file is due, never running back."""
+
+    def __init__(self, stream: VideoStream, frame_rate: float) -> None:
+        self._period_s = float(1 / (stream.average_rate or stream.guessed_rate or frame_rate))
+        self._time_base = float(stream.time_base or 0)
+        self._start_pts: int | None = None
+        self._last_s: float | None = None
+
+    @property
+    def end_s(self) -> float:
+        """When the picture after the last one would be due."""
+        return 0.0 if self._last_s is None else self._last_s + self._period_s
+
+    def position_s(self, pts: int | None) -> float:
+        """Seconds after the first picture; a period after the one before where timestamps miss or run back."""
+        if self._start_pts is None:
+            self._start_pts = pts
+        position_s = self.end_s
+        if pts is not None and self._start_pts is not None and self._time_base:
+            stamped_s = (pts - self._start_pts) * self._time_base
+            if self._last_s is None or stamped_s > self._last_s:
+                position_s = stamped_s
+        self._last_s = position_s
+        return position_s
+
+
+def _repeat(pixels: Pixels, frame_rate: float) -> Generator[Picture, None, None]:
+    number = 1
+    while True:
+        yield number / frame_rate, pixels
+        number += 1

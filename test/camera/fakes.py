@@ -1,0 +1,210 @@
+"""Stand-ins for time, for cameras and for Picamera2, with the latter's traps."""
+
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.errors import CameraError
+from picam_webrtc.frame import Frame
+
+TIMEOUT_S = 10.0
+"""Long enough for any machine; no test waits for it unless it fails."""
+
+
+class FakeClock:
+    """Time that passes only in sleep_ns()."""
+
+    def __init__(self, realtime_ns: int = 1_700_000_000_000_000_000) -> None:
+        self.now_ns = 5_000_000_000
+        self.real_offset_ns = realtime_ns - self.now_ns
+        self.slept_ns: list[int] = []
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+    def boottime_ns(self) -> int:
+        return self.now_ns
+
+    def realtime_ns(self) -> int:
+        return self.now_ns + self.real_offset_ns
+
+    def sleep_ns(self, duration_ns: int) -> None:
+        self.slept_ns.append(duration_ns)
+        self.now_ns += duration_ns
+
+
+def make_shot(stamp_ns: int = 1, metadata: Mapping[str, Any] | None = None, lores: bool = False) -> Shot:
+    frame = Frame(np.zeros((4, 6, 3), np.uint8), "bgr8", stamp_ns, "optical")
+    small = Frame(np.zeros((3, 4), np.uint8), "nv12", stamp_ns, "optical") if lores else None
+    return Shot(frame, small, metadata or {})
+
+
+class FakeSource:
+    """Delivers what a test puts into `shots`: a shot, or an error to raise."""
+
+    def __init__(self) -> None:
+        self.shots: queue.SimpleQueue[Shot | Exception] = queue.SimpleQueue()
+        self.open_errors: list[Exception] = []
+        self.log: list[str] = []
+        self.opened = threading.Semaphore(0)
+        self.closed = threading.Semaphore(0)
+
+    def __str__(self) -> str:
+        return "fake camera"
+
+    def open(self) -> None:
+        self.log.append("open")
+        self.opened.release()
+        if self.open_errors:
+            raise self.open_errors.pop(0)
+
+    def read(self, timeout_s: float) -> Shot | None:
+        try:
+            shot = self.shots.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(shot, Exception):
+            raise shot
+        return shot
+
+    def close(self) -> None:
+        self.log.append("close")
+        self.closed.release()
+
+
+class FakeRequest:
+    def __init__(self, buffers: Mapping[str, Any], metadata: Mapping[str, Any], on_release: Callable[[], None]) -> None:
+        self.buffers, self.metadata, self._on_release = buffers, metadata, on_release
+        self.releases = 0
+
+    def make_buffer(self, name: str) -> Any:
+        return self.buffers[name].copy()
+
+    def get_metadata(self) -> dict[str, Any]:
+        return dict(self.metadata)
+
+    def release(self) -> None:
+        self.releases += 1
+        self._on_release()
+
+
+class FakeJob:
+    def __init__(self) -> None:
+        self.future: concurrent.futures.Future[FakeRequest] = concurrent.futures.Future()
+
+    def get_result(self, timeout: float | None = None) -> FakeRequest:
+        return self.future.result(timeout)
+
+
+class FakePicamera2:
+    """As far as the source uses it. `adjust` is what libcamera silently makes of a configuration."""
+
+    camera_controls: Mapping[str, tuple[Any, Any, Any]] = {"FrameDurationLimits": (33333, 120000, None)}
+
+    def __init__(self, adjust: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self.adjust = adjust or {}
+        self.configuration: dict[str, Any] = {}
+        self.jobs: list[FakeJob] = []
+        self.calls: list[str] = []
+        self.unreleased = 0
+        self.errors: dict[str, Exception] = {}
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.errors:
+            raise self.errors[name]
+
+    def create_video_configuration(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        self._called("configure")
+        self.configuration = dict(configuration)
+        for name in ("main", "lores"):
+            if name in self.configuration:
+                stream = {**self.configuration[name], **self.adjust.get(name, {})}
+                stream.setdefault("stride", stream["size"][0] * BYTES_IN_ROW_PER_PIXEL[stream["format"]])
+                self.configuration[name] = stream
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return self.configuration
+
+    def start(self) -> None:
+        self._called("start")
+
+    def capture_request(self, wait: bool) -> FakeJob:
+        assert wait is False
+        self.jobs.append(FakeJob())
+        return self.jobs[-1]
+
+    def cancel_all_and_flush(self) -> None:
+        self._called("cancel_all_and_flush")
+        for job in self.jobs:
+            if not job.future.done():
+                job.future.set_exception(concurrent.futures.CancelledError())
+
+    def close(self) -> None:
+        self._called("close")
+
+    def complete(self, buffers: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """What the camera does when it has a frame: the job that waits gets it."""
+        self.unreleased += 1
+        request = FakeRequest(buffers or self.blank_buffers(), metadata or {}, self._release)
+        self.jobs[-1].future.set_result(request)
+
+    def blank_buffers(self) -> dict[str, Any]:
+        return {
+            name: np.zeros(self.configuration[name]["stride"] * self.configuration[name]["size"][1] * 2, np.uint8)
+            for name in ("main", "lores")
+            if name in self.configuration
+        }
+
+    def _release(self) -> None:
+        self.unreleased -= 1
+
+
+BYTES_IN_ROW_PER_PIXEL = {
+    "RGB888": 3,
+    "BGR888": 3,
+    "XRGB8888": 4,
+    "XBGR8888": 4,
+    "YUYV": 2,
+    "UYVY": 2,
+    "R8": 1,
+    "NV12": 1,
+    "NV21": 1,
+    "YUV420": 1,
+    "YVU420": 1,
+    "MJPEG": 1,
+}
+
+
+class FakeLibrary:
+    """Picamera2's module with these cameras: models, in the order of their indices."""
+
+    def __init__(self, *models: str, device: FakePicamera2 | None = None) -> None:
+        self.models = models
+        self.device = device or FakePicamera2()
+        self.opened: list[int] = []
+        self.error: Exception | None = None
+
+    def cameras(self) -> Sequence[Mapping[str, Any]]:
+        return [{"Id": f"/base/i2c@{index}/{model}", "Model": model} for index, model in enumerate(self.models)]
+
+    def open(self, index: int) -> FakePicamera2:
+        if self.error:
+            raise RuntimeError("Camera __init__ sequence did not complete.") from self.error
+        self.opened.append(index)
+        return self.device
+
+    def transform(self, hflip: bool, vflip: bool) -> Any:
+        return {"hflip": hflip, "vflip": vflip}
+
+
+class Gone(CameraError):
+    """A fault that a test makes."""

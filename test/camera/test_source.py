@@ -1,0 +1,82 @@
+"""The choice of a source: by name, or by what is there."""
+
+import logging
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from picam_webrtc.camera.picamera2 import Picamera2Source
+from picam_webrtc.camera.source import make_source
+from picam_webrtc.camera.test_pattern import TestPatternSource
+from picam_webrtc.camera.video_file import VideoFileSource
+from picam_webrtc.errors import SettingError
+from picam_webrtc.settings import CameraSettings
+from test.camera.fakes import FakeLibrary
+
+
+def settings(**values: object) -> CameraSettings:
+    return CameraSettings.from_values(values)
+
+
+def test_each_name_gives_its_source(tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    cv2.imwrite(str(still), np.zeros((8, 8, 3), np.uint8))
+
+    assert isinstance(make_source(settings(source="test_pattern")), TestPatternSource)
+    assert isinstance(make_source(settings(source="video_file", video_file=str(still))), VideoFileSource)
+    assert isinstance(make_source(settings(source="picamera2"), FakeLibrary("imx708")), Picamera2Source)
+
+
+def test_auto_takes_picamera2_when_it_sees_a_camera_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    assert isinstance(make_source(settings(source="auto"), FakeLibrary("imx708")), Picamera2Source)
+    assert caplog.messages == ["Source auto takes Picamera2: it sees camera 0, imx708 (/base/i2c@0/imx708)"]
+
+
+def test_auto_takes_the_test_pattern_where_there_is_no_camera_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    assert isinstance(make_source(settings(source="auto"), FakeLibrary()), TestPatternSource)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("Source auto takes the test pattern: Picamera2 sees no camera")
+
+
+def test_auto_takes_the_test_pattern_where_there_is_no_picamera2(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.setitem(sys.modules, "libcamera", None)
+    caplog.set_level(logging.INFO)
+
+    assert isinstance(make_source(settings(source="auto")), TestPatternSource)
+    assert "Picamera2 cannot be imported" in caplog.messages[0]
+
+
+def test_picamera2_that_is_asked_for_and_absent_is_a_bad_parameter() -> None:
+    with pytest.raises(SettingError, match=r"parameter 'source' = 'picamera2': .*sees no camera.*source:=test_pattern"):
+        make_source(settings(source="picamera2"), FakeLibrary())
+
+
+def test_a_wrong_camera_is_a_bad_parameter_even_for_auto() -> None:
+    with pytest.raises(SettingError, match="parameter 'camera' = 'ov5647': no such camera"):
+        make_source(settings(source="auto", camera="ov5647"), FakeLibrary("imx708"))
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"width": 641}, "parameter 'width' = 641: must be even"),
+        ({"height": 481}, "parameter 'height' = 481: must be even"),
+        ({"lores_width": 320}, "parameter 'lores_height' = 0: give both"),
+        ({"lores_height": 240}, "parameter 'lores_width' = 0: give both"),
+        ({"lores_width": 2000, "lores_height": 240}, "parameter 'lores_width' = 2000: must be at most 1280"),
+        ({"lores_width": 320, "lores_height": 800}, "parameter 'lores_height' = 800: must be at most 720"),
+    ],
+)
+def test_sizes_that_no_stream_can_have_are_refused(values: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SettingError, match=complaint):
+        make_source(settings(source="test_pattern", **values))
