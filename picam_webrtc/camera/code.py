@@ -7,6 +7,7 @@ before it. Cells that large survive H.264 at 2 Mbit/s and scaling to a quarter.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,19 +64,15 @@ class CodeWriter:
 
     def __init__(self, width: int, height: int) -> None:
         self._column_of_x = np.arange(width) * COLUMNS // width
-        rows = np.arange(height) * ROWS_OF_PICTURE // height
-        self._row_of_y = rows[rows < ROWS]
-
-    @property
-    def height(self) -> int:
-        """Rows of pixels that the code takes [px]."""
-        return len(self._row_of_y)
+        edges = [-(-row * height // ROWS_OF_PICTURE) for row in range(ROWS + 1)]
+        self._row_slices = [slice(*pair) for pair in pairwise(edges)]
 
     def write(self, pixels: Pixels, code: PatternCode) -> None:
         """Draw `code` along the top edge of `pixels`, (height, width, channels) uint8."""
         bits = np.unpackbits(np.frombuffer(code.to_bytes(), np.uint8)).reshape(ROWS, COLUMNS)
-        lines = (bits * np.uint8(WHITE))[:, self._column_of_x, np.newaxis]
-        pixels[: self.height] = lines[self._row_of_y]
+        lines = np.repeat((bits * np.uint8(WHITE))[:, self._column_of_x], pixels.shape[2], axis=1)
+        for rows, line in zip(self._row_slices, lines, strict=True):
+            pixels[rows] = line.reshape(pixels.shape[1:])
 
 
 def read_code(pixels_bgr: Pixels) -> PatternCode | None:
@@ -96,7 +93,7 @@ def read_code(pixels_bgr: Pixels) -> PatternCode | None:
 
 def _cell_centers(count: int, divisions: int, length: int) -> NDArray[np.intp]:
     """Indices of the middle half of each of `count` cells, (count, n): its edges are blurred by scaling."""
-    cell = length / divisions
-    reach = int(cell / 4)
-    centers = ((np.arange(count) + 0.5) * cell).astype(np.intp)
+    edges = -(-np.arange(count + 1) * length // divisions)  # each cell begins at the next whole pixel
+    centers = (edges[:-1] + edges[1:] - 1) // 2
+    reach = length // divisions // 4
     return np.asarray(centers[:, np.newaxis] + np.arange(-reach, reach + 1), np.intp)

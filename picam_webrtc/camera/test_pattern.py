@@ -21,6 +21,10 @@ BALL_CROSSING_S = 2.0
 BALL_BGR = (40, 160, 250)
 LANE_BGR = (48, 40, 32)
 CAPTION_BGR = (230, 230, 230)
+CAPTION_LETTERS = "0123456789:. UTC"
+CAPTION_LENGTH = len("00000000  00:00:00.000 UTC")
+LETTER_HEIGHT_PX, LETTER_WIDTH_PX = 28, 20
+"""Room for any letter of OpenCV's simplex font at scale 1."""
 
 
 class TestPatternSource:
@@ -80,18 +84,24 @@ class _Canvas:
         self._caption = slice(height * 7 // 8, height)
         self._background = _background(width, height, self._lane, self._caption)
         self._ball = _ball(self._lane.stop - self._lane.start)
+        self._glyphs = _glyphs((height - self._caption.start) // 2, width // (CAPTION_LENGTH + 2))
         self._pool = BufferPool(self._background.copy)
 
     def draw(self, time_s: float, frame_number: int, stamp_ns: int) -> Pixels:
         """A buffer of its own with the picture of that moment, (height, width, 3)."""
         pixels = self._pool.take()
         pixels[self._lane] = self._background[self._lane]
-        pixels[self._caption] = self._background[self._caption]
         size = len(self._ball)
         x = self._ball_x(time_s, pixels.shape[1] - size)
         pixels[self._lane, x : x + size] = self._ball
-        _write_caption(pixels[self._caption], f"{frame_number:08d}  {_clock_text(stamp_ns)}")
+        self._write_caption(pixels, f"{frame_number:08d}  {_clock_text(stamp_ns)}")
         return pixels
+
+    def _write_caption(self, pixels: Pixels, text: str) -> None:
+        line = np.concatenate([self._glyphs[letter] for letter in text], axis=1)
+        height, width = line.shape[:2]
+        y, x = self._caption.start + height // 2, width // CAPTION_LENGTH
+        pixels[y : y + height, x : x + width] = line
 
     @staticmethod
     def _ball_x(time_s: float, room: int) -> int:
@@ -118,10 +128,15 @@ def _ball(size: int) -> Pixels:
     return np.asarray(coverage * BALL_BGR + (1 - coverage) * LANE_BGR).astype(np.uint8)
 
 
-def _write_caption(strip: Pixels, text: str) -> None:
-    height, width = strip.shape[:2]
-    scale = min(height / 40, width / 480)  # OpenCV's letters are 22 px high and about 17 px wide at scale 1
-    cv2.putText(strip, text, (width // 20, height * 2 // 3), cv2.FONT_HERSHEY_SIMPLEX, scale, CAPTION_BGR, 2)
+def _glyphs(height: int, width: int) -> dict[str, Pixels]:
+    """Each letter of the caption in a cell of that size [px]: drawing text anew costs more than all the rest."""
+    glyphs = {}
+    for letter in CAPTION_LETTERS:
+        cell = np.zeros((max(1, height), max(1, width), 3), np.uint8)
+        scale = min(height / LETTER_HEIGHT_PX, width / LETTER_WIDTH_PX)
+        cv2.putText(cell, letter, (0, height * 9 // 10), cv2.FONT_HERSHEY_SIMPLEX, scale, CAPTION_BGR, 1, cv2.LINE_AA)
+        glyphs[letter] = cell
+    return glyphs
 
 
 def _clock_text(stamp_ns: int) -> str:
