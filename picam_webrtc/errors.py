@@ -4,6 +4,7 @@ PicamWebrtcError
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
 ├── CameraError             a frame source failed while it was open or opening
 ├── ModelError              a model does not load, or its tensors are not understood
+│   └── ModelNotFetched     a model known by name is not on this machine yet
 ├── ImageError              a picture whose encoding, size or layout cannot be used
 └── StreamError             WebRTC signalling
     ├── MalformedOffer      not SDP at all
@@ -40,6 +41,10 @@ class CameraError(PicamWebrtcError):
 
 class ModelError(PicamWebrtcError):
     """A model does not load, or its inputs and outputs follow no known convention."""
+
+
+class ModelNotFetched(ModelError):
+    """A model that `picam_webrtc.models` knows by name has not been fetched yet."""
 
 
 class ImageError(PicamWebrtcError):

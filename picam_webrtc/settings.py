@@ -165,7 +165,65 @@ class InferenceSettings(Settings):
         str,
         Param("path of a .tflite file, or the name of a model that picam_webrtc.models can fetch"),
     ] = "ssd_mobilenet_v2"
+    labels: Annotated[
+        str, Param("path of a label file; empty takes the model's own labels, or the .txt file beside the model")
+    ] = ""
+    task: Annotated[
+        str,
+        Param(
+            "how the model's outputs are read; auto recognises it from the model",
+            choices=(
+                "auto",
+                "ssd",
+                "ssd_raw",
+                "blazeface",
+                "yolov5",
+                "yolov8",
+                "yolo_end_to_end",
+                "classification",
+                "segmentation",
+                "pose",
+            ),
+        ),
+    ] = "auto"
+    input_mean: Annotated[float, Param("mean of the model's input, in pixel values; used when input_std is not 0")] = (
+        0.0
+    )
+    input_std: Annotated[
+        float, Param("standard deviation of the model's input, in pixel values; 0 takes the model's own", 0.0)
+    ] = 0.0
+    resize: Annotated[
+        str,
+        Param(
+            "how a picture is fitted to the model's input; auto is what the task is usually trained with",
+            choices=("auto", "stretch", "letterbox"),
+        ),
+    ] = "auto"
+    enabled: Annotated[bool, Param("run the model; false passes frames through")] = True
+    overlay: Annotated[bool, Param("draw detections into image_processed")] = True
     threshold: Annotated[float, Param("lowest score of a detection that is reported", 0.0, 1.0)] = 0.5
+    max_detections: Annotated[int, Param("most detections reported for a frame, the best ones", 1, 500)] = 20
+    class_filter: Annotated[
+        tuple[str, ...], Param("names or numbers of the only classes reported; empty reports all")
+    ] = ()
+    nms_iou: Annotated[
+        float, Param("overlap (IoU) above which the weaker of two boxes of a class is dropped", 0.0, 1.0)
+    ] = 0.5
+    num_threads: Annotated[
+        int, Param("threads of the interpreter; 0 is 1 below 4 cores, else half of them, 4 at most", 0, 64)
+    ] = 0
+    delegate: Annotated[
+        str, Param("shared library of an external delegate, such as libedgetpu.so.1; empty is the CPU")
+    ] = ""
+    delegate_options: Annotated[tuple[str, ...], Param("options of the delegate, each as key=value")] = ()
+    delegate_fallback: Annotated[bool, Param("run on the CPU when the delegate does not load")] = False
+    lores_topic: Annotated[
+        str,
+        Param(
+            "topic of a smaller picture with the same stamps to run the model on; empty runs it on image_raw",
+            read_only=True,
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)
