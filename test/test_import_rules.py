@@ -15,6 +15,7 @@ ENGINES = {"camera", "inference", "streaming"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND_FLOOR, GROUND_FLOOR),
     **{engine: GROUND_FLOOR | {engine} for engine in ENGINES},
+    "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models"},

@@ -1,0 +1,181 @@
+"""A model that is ready for frames: its file, task, labels and preprocessing put together."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from picam_webrtc.detection import BoundingBox, Detection, Detections, Keypoint
+from picam_webrtc.errors import ModelError, SettingError
+from picam_webrtc.frame import Frame
+from picam_webrtc.inference.candidates import Candidates
+from picam_webrtc.inference.labels import Labels, parse_labels
+from picam_webrtc.inference.model import Model, default_threads, load_delegate
+from picam_webrtc.inference.preprocess import Placement, Preprocessor, drawable, pixel_table
+from picam_webrtc.inference.tasks import Task, recognise
+from picam_webrtc.inference.tensors import Array, ImageInput, Signature, image_input
+from picam_webrtc.models import locate
+from picam_webrtc.settings import InferenceSettings
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """Detections in a picture, and for segmentation the class of every part of it, int [h, w], 0 for background."""
+
+    detections: Detections
+    class_map: Array | None = None
+
+
+class Detector:
+    """Runs one model on frames. For one thread at a time."""
+
+    def __init__(self, name: str, model: Model, task: Task, labels: Labels, preprocessor: Preprocessor) -> None:
+        self.name = name
+        self.task_name = task.name
+        self.labels = labels
+        self._task = task
+        self._model = model
+        self._preprocessor = preprocessor
+
+    def detect(self, frame: Frame, settings: InferenceSettings, picture: Frame | None = None) -> Findings:
+        """What the model finds in `frame`, in pixels of `picture`, the same scene at another size; default `frame`.
+
+        Raises ImageError for a frame that cannot be used, ModelError when the model fails on it.
+        """
+        placement = self._preprocessor.write(drawable(frame), self._model.input_view())
+        candidates = self._task.decoder.decode(self._model.run(), settings.threshold)
+        chosen = self._choose(candidates, settings)
+        shown = picture or frame
+        items = self._detections(chosen, placement, shown.width, shown.height)
+        detections = Detections(shown.stamp_ns, shown.frame_id, shown.width, shown.height, tuple(items))
+        return Findings(detections, _picture_part(candidates.class_map, placement))
+
+    def _choose(self, candidates: Candidates, settings: InferenceSettings) -> Candidates:
+        sane = np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
+        if settings.class_filter:
+            wanted = {name.strip().lower() for name in settings.class_filter}
+            sane &= [self._is_wanted(number, wanted) for number in candidates.class_ids.tolist()]
+        chosen = candidates.take(np.flatnonzero(sane))
+        if self._task.suppress is not None:
+            chosen = self._task.suppress(chosen, settings.nms_iou)
+        return chosen.best(settings.max_detections)
+
+    def _is_wanted(self, class_id: int, wanted: set[str]) -> bool:
+        return str(class_id) in wanted or self.labels.name(class_id).lower() in wanted
+
+    def _detections(self, found: Candidates, placement: Placement, width: int, height: int) -> list[Detection]:
+        corners = placement.to_picture(found.boxes.reshape(-1, 2, 2)) * (width, height)
+        keypoints = _keypoints(found, placement, width, height, self._task.keypoints)
+        detections = []
+        for row, (class_id, score) in enumerate(zip(found.class_ids.tolist(), found.scores.tolist(), strict=True)):
+            box = BoundingBox(*corners[row].reshape(4).tolist()).clipped(width, height)
+            if box.area > 0:
+                label = self.labels.name(class_id)
+                detections.append(Detection(class_id, label, min(max(score, 0.0), 1.0), box, keypoints[row]))
+        return detections
+
+
+def _keypoints(
+    found: Candidates, placement: Placement, width: int, height: int, names: Sequence[str]
+) -> list[tuple[Keypoint, ...]]:
+    if found.keypoints is None:
+        return [()] * len(found.scores)
+    points = placement.to_picture(found.keypoints[:, :, :2]) * (width, height)
+    scores = found.keypoints[:, :, 2]
+    return [
+        tuple(
+            Keypoint(name, float(x), float(y), float(score))
+            for name, (x, y), score in zip(names, points[row], scores[row], strict=True)
+        )
+        for row in range(len(found.scores))
+    ]
+
+
+def _picture_part(class_map: Array | None, placement: Placement) -> Array | None:
+    """The class map without the bars of a letterbox."""
+    if class_map is None:
+        return None
+    height, width = class_map.shape
+    top, left = round(placement.top * height), round(placement.left * width)
+    bottom, right = (
+        round((placement.top + placement.height) * height),
+        round((placement.left + placement.width) * width),
+    )
+    return class_map[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+def load_model(settings: InferenceSettings) -> Detector:
+    """The model that the settings name, ready for frames.
+
+    Raises ModelNotFetched for a known model that is not here, SettingError naming the parameter that is to blame,
+    ModelError where there is no TFLite runtime.
+    """
+    path = locate(settings.model)
+    model = Model(path, settings.num_threads or default_threads(), _delegates(settings))
+    source = image_input(model.signature)
+    task = _task(settings, path, model.signature, source)
+    labels = _labels(settings, path, model.signature.metadata.labels) or task.labels
+    preprocessor = _preprocessor(settings, model.signature, task)
+    _logger.info("Loaded the %s model %s: %s", task.name, path, model.signature)
+    return Detector(path.stem, model, task, labels.fitted(task.classes), preprocessor)
+
+
+def _delegates(settings: InferenceSettings) -> list[Any]:
+    if not settings.delegate:
+        return []
+    try:
+        return [load_delegate(settings.delegate, settings.delegate_options)]
+    except SettingError as error:
+        if not settings.delegate_fallback or error.parameter != "delegate":
+            raise
+        _logger.warning("Inference runs on the CPU: %s", error)
+        return []
+
+
+def _task(settings: InferenceSettings, path: Path, signature: Signature, source: ImageInput | None) -> Task:
+    if source is None:
+        reason = f"takes no single picture ({signature}); expected one input [1,h,w,3], [1,h,w,1] or [1,3,h,w]"
+        raise SettingError("model", str(path), reason)
+    wanted = settings.task
+    if wanted == "auto" and signature.metadata.task:
+        wanted = signature.metadata.task
+    try:
+        return recognise(signature, source, wanted)
+    except ModelError as error:
+        blamed, value = ("model", str(path)) if settings.task == "auto" else ("task", settings.task)
+        raise SettingError(blamed, value, f"{error}; the parameter task overrides") from error
+
+
+def _labels(settings: InferenceSettings, path: Path, inside: Labels | None) -> Labels | None:
+    beside = path.with_suffix(".txt")
+    if not settings.labels and (inside is not None or not beside.is_file()):
+        return inside
+    file = Path(settings.labels).expanduser() if settings.labels else beside
+    try:
+        return parse_labels(file.read_bytes(), str(file))
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}; give the path of a label file"
+        raise SettingError("labels", str(file), reason) from error
+    except ModelError as error:
+        raise SettingError("labels", str(file), f"{error}; give a text file with a name a line") from error
+
+
+def _preprocessor(settings: InferenceSettings, signature: Signature, task: Task) -> Preprocessor:
+    source = image_input(signature)
+    assert source is not None  # noqa: S101  (the task was recognised, so there is one)
+    mean, std = task.normalization
+    metadata = signature.metadata
+    given = bool(settings.input_std or (metadata.mean and metadata.std and metadata.std[0]))
+    if settings.input_std:
+        mean, std = settings.input_mean, settings.input_std
+    elif given:
+        mean, std = metadata.mean[0], metadata.std[0]
+    elif source.tensor.dtype.kind == "f":
+        _logger.info("The model does not say how its input is normalised; (pixel - %g) / %g is assumed", mean, std)
+    letterbox = (task.resize if settings.resize == "auto" else settings.resize) == "letterbox"
+    return Preprocessor(source, pixel_table(source.tensor, mean, std, given), letterbox)

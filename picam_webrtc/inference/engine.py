@@ -1,0 +1,274 @@
+"""Frames in, detections and pictures out, on a thread of its own. The newest frame wins."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+
+from picam_webrtc.detection import Detections
+from picam_webrtc.errors import ImageError, ModelError, ModelNotFetched, SettingError
+from picam_webrtc.frame import Frame
+from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.labels import Labels
+from picam_webrtc.inference.overlay import draw
+from picam_webrtc.inference.preprocess import drawable
+from picam_webrtc.latest import Latest
+from picam_webrtc.settings import InferenceSettings
+
+_logger = logging.getLogger(__name__)
+
+WINDOW = 300
+"""Frames that the figures of a snapshot are made from."""
+
+RTP_CLOCK_HZ = 90_000
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InferenceResult:
+    """A frame that has been looked at, with its source's stamp and frame_id.
+
+    `detections` is None when no model looked at it; `inference_ns` is the time that took, 0 then.
+    """
+
+    frame: Frame
+    detections: Detections | None
+    inference_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Figures of the last `WINDOW` frames; `frames` and `dropped` count from the start of the engine."""
+
+    model: str
+    task: str
+    frames: int
+    dropped: int
+    failures: int
+    rate_hz: float
+    inference_ms_p50: float
+    inference_ms_p95: float
+
+
+class FrameDetector(Protocol):
+    """What the engine asks of `Detector`."""
+
+    name: str
+    task_name: str
+    labels: Labels
+
+    def detect(self, frame: Frame, settings: InferenceSettings, picture: Frame | None = None) -> Findings: ...
+
+
+class Work(NamedTuple):
+    """The frame that the model sees and the picture that is drawn on: usually the same."""
+
+    frame: Frame
+    picture: Frame
+
+
+class Setup(NamedTuple):
+    """What the thread works with, replaced as a whole so that it never sees half a change."""
+
+    settings: InferenceSettings
+    detector: FrameDetector | None
+
+
+class Engine:
+    """Runs the model on the newest frame, one at a time, at most one waiting.
+
+    Any thread may call any method. `on_result` is called on the thread `infer`.
+    """
+
+    def __init__(
+        self,
+        settings: InferenceSettings,
+        on_result: Callable[[InferenceResult], None],
+        load: Callable[[InferenceSettings], FrameDetector] = load_model,
+    ) -> None:
+        self._setup = Setup(settings, None)
+        self._on_result = on_result
+        self._load = load
+        self._prepared: Setup | None = None
+        self._figures = Figures()
+        self._slot = Latest[Work]()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Load the model unless it is loaded, and begin. A known model that was not fetched costs a warning only.
+
+        Raises SettingError for a parameter that cannot be used, ModelError where there is no TFLite runtime.
+        """
+        if self._thread is not None:
+            return
+        settings = self._setup.settings
+        if settings.transform == "tflite" and self._setup.detector is None:
+            try:
+                self._setup = Setup(settings, self._loaded(settings))
+            except ModelNotFetched as error:
+                _logger.warning("Nothing is detected and frames pass through unchanged: %s", error)
+        self._slot = Latest[Work]()
+        arguments = (self._slot, self._process)
+        self._thread = threading.Thread(target=_infer, args=arguments, name="infer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; the model stays loaded, so that `start` is quick."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._figures.dropped_before += self._slot.dropped
+            self._slot.close()
+            thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def put(self, frame: Frame, picture: Frame | None = None) -> None:
+        """Hand over a frame, replacing the one that waits; results are drawn on `picture`, `frame` by default."""
+        self._slot.put(Work(frame, picture or frame))
+
+    def check(self, settings: InferenceSettings) -> None:
+        """Find out whether `apply` will work, loading what is needed on the calling thread while frames go on.
+
+        Raises SettingError or ModelError; nothing has changed then.
+        """
+        self._prepared = None
+        current = self._setup
+        if settings.transform != "tflite" or _same_model(settings, current.settings, current.detector):
+            self._prepared = Setup(settings, current.detector)
+            return
+        try:
+            self._prepared = Setup(settings, self._loaded(settings))
+        except ModelNotFetched as error:
+            raise SettingError("model", settings.model, str(error)) from error
+
+    def apply(self, settings: InferenceSettings) -> None:
+        """Work with these settings from the next frame on. Raises as `check` does, unless that has been called."""
+        if self._prepared is None or self._prepared.settings != settings:
+            self.check(settings)
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            self._setup = prepared
+
+    @property
+    def settings(self) -> InferenceSettings:
+        return self._setup.settings
+
+    @property
+    def labels(self) -> Labels:
+        """The classes of the loaded model; none while none is loaded."""
+        detector = self._setup.detector
+        return Labels() if detector is None else detector.labels
+
+    def snapshot(self) -> Snapshot:
+        return self._figures.snapshot(self._setup.detector, self._slot.dropped)
+
+    def _loaded(self, settings: InferenceSettings) -> FrameDetector:
+        detector = self._load(settings)
+        _logger.info("Using tfLite model for transformation")
+        return detector
+
+    def _process(self, work: Work) -> None:
+        settings, detector = self._setup
+        result = InferenceResult(work.picture, None, 0)
+        if detector is not None and settings.enabled:
+            try:
+                result = _transform(work, settings, detector)
+            except (ImageError, ModelError) as error:
+                # A frame that cannot be used is shown as it came; the same complaint is not made at the frame rate.
+                if self._figures.is_new_failure(str(error)):
+                    _logger.error("Frames pass through unchanged: %s", error)
+        self._figures.add(result.inference_ns)
+        pts = work.picture.stamp_ns * RTP_CLOCK_HZ // NS_PER_S
+        _logger.debug("Processed and created new video frame at pts: %d", pts)
+        self._on_result(result)
+
+
+def _transform(work: Work, settings: InferenceSettings, detector: FrameDetector) -> InferenceResult:
+    """Detect, and draw. Raises ImageError, ModelError."""
+    started = time.perf_counter_ns()
+    # What cannot be drawn on is converted once, for the model and for the overlay.
+    picture = drawable(work.picture) if settings.overlay else work.picture
+    frame = picture if work.frame is work.picture else work.frame
+    findings = detector.detect(frame, settings, picture)
+    elapsed = time.perf_counter_ns() - started
+    return InferenceResult(draw(picture, findings) if settings.overlay else picture, findings.detections, elapsed)
+
+
+class Figures:
+    """Counts and times, written by the thread `infer` and read by others."""
+
+    def __init__(self) -> None:
+        self.dropped_before = 0
+        self._lock = threading.Lock()
+        self._frames = 0
+        self._failures = 0
+        self._last_failure = ""
+        self._finished: deque[float] = deque(maxlen=WINDOW)
+        self._inference_ns: deque[int] = deque(maxlen=WINDOW)
+
+    def add(self, inference_ns: int) -> None:
+        with self._lock:
+            self._frames += 1
+            self._finished.append(time.monotonic())
+            if inference_ns:
+                self._inference_ns.append(inference_ns)
+                self._last_failure = ""
+
+    def is_new_failure(self, text: str) -> bool:
+        """Count a failure; whether it is another one than the last frame's."""
+        with self._lock:
+            self._failures += 1
+            last, self._last_failure = self._last_failure, text
+            return text != last
+
+    def snapshot(self, detector: FrameDetector | None, dropped: int) -> Snapshot:
+        with self._lock:
+            frames, failures = self._frames, self._failures
+            times, durations = list(self._finished), list(self._inference_ns)
+        # Up to now, not up to the last frame: an engine that stands still slows down.
+        span = time.monotonic() - times[0] if len(times) > 1 else 0.0
+        p50, p95 = np.percentile(durations, (50, 95)) / 1e6 if durations else (0.0, 0.0)
+        return Snapshot(
+            model=detector.name if detector else "",
+            task=detector.task_name if detector else "",
+            frames=frames,
+            dropped=self.dropped_before + dropped,
+            failures=failures,
+            rate_hz=(len(times) - 1) / span if span else 0.0,
+            inference_ms_p50=float(p50),
+            inference_ms_p95=float(p95),
+        )
+
+
+def _infer(slot: Latest[Work], process: Callable[[Work], None]) -> None:
+    while (work := slot.take()) is not None:
+        try:
+            process(work)
+        except Exception:
+            # Whatever a callback does, the next frame is another chance; the thread must outlive it.
+            _logger.exception("A frame of %d ns was lost", work.frame.stamp_ns)
+
+
+def _same_model(one: InferenceSettings, other: InferenceSettings, detector: FrameDetector | None) -> bool:
+    """Whether the loaded model serves both settings."""
+    return detector is not None and all(getattr(one, name) == getattr(other, name) for name in LOADED_WITH)
+
+
+LOADED_WITH = (
+    *("model", "labels", "task", "input_mean", "input_std", "resize"),
+    *("num_threads", "delegate", "delegate_options", "delegate_fallback"),
+)
+"""Parameters that a loaded model has been built from."""

@@ -1,0 +1,176 @@
+"""From a frame to a model's input: fit, colour order, normalisation and number type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from picam_webrtc.errors import ImageError
+from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
+from picam_webrtc.inference.tensors import Array, ImageInput, Tensor
+
+DRAWABLE = frozenset({"bgr8", "rgb8", "bgra8", "rgba8"})
+"""Encodings that boxes can be drawn into, in colour."""
+
+TO_BGR: Mapping[str, int] = MappingProxyType(
+    {
+        "mono8": cv2.COLOR_GRAY2BGR,
+        "yuv422": cv2.COLOR_YUV2BGR_UYVY,
+        "yuv422_yuy2": cv2.COLOR_YUV2BGR_YUY2,
+        "nv12": cv2.COLOR_YUV2BGR_NV12,
+        "nv21": cv2.COLOR_YUV2BGR_NV21,
+    }
+)
+
+TO_RGB: Mapping[str, int | None] = MappingProxyType(
+    {"bgr8": cv2.COLOR_BGR2RGB, "rgb8": None, "bgra8": cv2.COLOR_BGRA2RGB, "rgba8": cv2.COLOR_RGBA2RGB}
+)
+
+PADDING = 114
+"""Grey of the bars of a letterbox, as YOLO is trained with."""
+
+LARGEST_TABLE_SIDE = 32767
+"""OpenCV's resize does not go further (SHRT_MAX)."""
+
+
+def drawable(frame: Frame) -> Frame:
+    """The frame itself where boxes can be drawn into its encoding, else the same picture as bgr8.
+
+    Raises ImageError for an encoding that is not known, or pixels that do not fit it.
+    """
+    check_pixels(frame)
+    if frame.encoding in DRAWABLE:
+        return frame
+    try:
+        pixels = cv2.cvtColor(np.ascontiguousarray(frame.pixels), TO_BGR[frame.encoding])
+    except cv2.error as error:
+        raise ImageError(f"{frame.encoding} image of shape {frame.shape} cannot be converted: {error.err}") from error
+    return replace(frame, pixels=pixels, encoding="bgr8")
+
+
+def check_pixels(frame: Frame) -> None:
+    """Raise ImageError unless the pixels are what the encoding says."""
+    if frame.encoding not in PACKED_CHANNELS and frame.encoding not in SEMI_PLANAR:
+        known = ", ".join(sorted((*PACKED_CHANNELS, *SEMI_PLANAR)))
+        raise ImageError(f"encoding {frame.encoding!r} is not known here; these are: {known}")
+    if frame.pixels.dtype != np.uint8:
+        raise ImageError(f"{frame.encoding} image of {frame.pixels.dtype} numbers: must be uint8")
+    channels = PACKED_CHANNELS.get(frame.encoding, 1)
+    wanted = (2,) if channels == 1 else (3, channels)
+    found = (frame.pixels.ndim,) if channels == 1 else (frame.pixels.ndim, frame.pixels.shape[-1])
+    if found != wanted:
+        raise ImageError(f"{frame.encoding} image of shape {frame.shape}: must have {channels} channel(s)")
+    if frame.pixels.size == 0:
+        raise ImageError(f"{frame.encoding} image of {frame.width}x{frame.height} pixels is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture lies in the model's input, in fractions of the input; stretch is 0, 0, 1, 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def to_picture(self, points: Array) -> Array:
+        """Points [..., 2] of the input as fractions of the picture."""
+        return (points - (self.left, self.top)) / (self.width, self.height)
+
+    def to_input(self, points: Array) -> Array:
+        """Points [..., 2] of the picture, in fractions, as fractions of the input: the inverse of `to_picture`."""
+        return points * (self.width, self.height) + (self.left, self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The same in whole pixels of the input."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def placement(self, width: int, height: int) -> Placement:
+        return Placement(self.left / width, self.top / height, self.width / width, self.height / height)
+
+
+def fit(picture: tuple[int, int], target: tuple[int, int], letterbox: bool) -> Fit:
+    """How a picture of that (width, height) goes into the target: stretched, or in full with bars around it."""
+    if not letterbox:
+        return Fit(0, 0, *target)
+    scale = min(target[0] / picture[0], target[1] / picture[1])
+    width = min(target[0], max(1, round(picture[0] * scale)))
+    height = min(target[1], max(1, round(picture[1] * scale)))
+    return Fit((target[0] - width) // 2, (target[1] - height) // 2, width, height)
+
+
+class Preprocessor:
+    """Writes pictures into one model's input. Keeps a small buffer: for one thread only."""
+
+    def __init__(self, source: ImageInput, table: Array, letterbox: bool) -> None:
+        """`table` holds the number that the model wants for each value of a pixel: see `pixel_table`."""
+        self._source = source
+        self._table = table
+        self._letterbox = letterbox
+        self._canvas = np.full((source.height, source.width, 3), PADDING, np.uint8)
+        self._fit = Fit(0, 0, source.width, source.height)
+
+    def write(self, frame: Frame, target: Array) -> Placement:
+        """Fill `target`, the input tensor, with a frame that is `drawable`. Raises ImageError."""
+        source = self._source
+        wanted = fit((frame.width, frame.height), (source.width, source.height), self._letterbox)
+        if wanted != self._fit:
+            self._canvas[:] = PADDING
+            self._fit = wanted
+        picture = self._canvas[wanted.top : wanted.top + wanted.height, wanted.left : wanted.left + wanted.width]
+        shrink(frame, picture)
+        self._write_numbers(target[0])
+        return wanted.placement(source.width, source.height)
+
+    def _write_numbers(self, target: Array) -> None:
+        pixels = self._canvas
+        if self._source.channels == 1:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[:, :, None]
+        if self._source.planar:
+            target[:] = cv2.LUT(pixels, self._table).reshape(pixels.shape).transpose(2, 0, 1)
+        elif target.dtype == self._table.dtype and self._source.channels == 3:
+            cv2.LUT(pixels, self._table, dst=target)
+        else:
+            target[:] = cv2.LUT(pixels, self._table).reshape(target.shape)
+
+
+def shrink(frame: Frame, target: Array) -> None:
+    """Resize the frame into `target`, uint8 RGB [h, w, 3]; colours are swapped after, where it costs least."""
+    height, width = target.shape[:2]
+    if max(frame.width, frame.height) > LARGEST_TABLE_SIDE:
+        raise ImageError(f"image of {frame.width}x{frame.height} pixels: a side may have {LARGEST_TABLE_SIDE} at most")
+    small = cv2.resize(frame.pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    swap = TO_RGB[frame.encoding]
+    if swap is None:
+        target[:] = small
+    else:
+        cv2.cvtColor(small, swap, dst=target)
+
+
+def pixel_table(tensor: Tensor, mean: float, std: float, given: bool) -> Array:
+    """What the input wants for pixel values 0 to 255, as a table for cv2.LUT.
+
+    Floats are normalised: (pixel - mean) / std. Whole numbers take the pixel itself, shifted to the range of
+    signed bytes, unless mean and std are `given`: then the normalised value is quantised.
+    """
+    pixels = np.arange(256, dtype=np.float64)
+    if tensor.dtype.kind == "f":
+        values = (pixels - mean) / std
+    elif given and tensor.scale:
+        values = np.rint((pixels - mean) / std / tensor.scale + tensor.zero_point)
+    else:
+        values = pixels - 128 if tensor.dtype == np.int8 else pixels
+    if tensor.dtype.kind in "iu":
+        limits = np.iinfo(tensor.dtype)
+        values = np.clip(values, limits.min, limits.max)
+    # OpenCV looks up these types; for the others numpy converts what it looked up.
+    looked_up = tensor.dtype if tensor.dtype in (np.uint8, np.int8, np.int32, np.float32) else np.dtype(np.float32)
+    return values.astype(looked_up).reshape(1, 256)
