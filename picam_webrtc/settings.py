@@ -244,6 +244,63 @@ class WebRtcSettings(Settings):
         "127.0.0.1"
     )
     port: Annotated[int, Param("TCP port of the web server; 0 takes a free one", 0, 65535, read_only=True)] = 8080
+    token: Annotated[
+        str,
+        Param(
+            "what viewers must show; empty: nothing on loopback, and a token made at start on any other address",
+            read_only=True,
+        ),
+    ] = ""
+    operator_token: Annotated[
+        str, Param("what whoever may change camera and inference parameters must show", read_only=True)
+    ] = ""
+    token_file: Annotated[
+        str,
+        Param("file with the viewers' token in its first line and the operators' in its second", read_only=True),
+    ] = ""
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        Param(
+            "other pages that may use this server, as https://host:port; * is every page; their hosts are also names "
+            "by which this server may be called",
+            read_only=True,
+        ),
+    ] = ()
+    tls: Annotated[
+        str,
+        Param(
+            "auto makes a certificate for this machine where tls_cert is empty",
+            choices=("off", "auto"),
+            read_only=True,
+        ),
+    ] = "off"
+    tls_cert: Annotated[
+        str, Param("PEM file of the certificate chain; read again when it changes; https when set", read_only=True)
+    ] = ""
+    tls_key: Annotated[str, Param("PEM file of the certificate's private key", read_only=True)] = ""
+    ice_servers: Annotated[
+        tuple[str, ...],
+        Param("handed to viewers: stun:host:port, turn:host:port?transport=udp, turns:host:port", read_only=True),
+    ] = ()
+    turn_username: Annotated[str, Param("user name for the turn: servers, with turn_password", read_only=True)] = ""
+    turn_password: Annotated[str, Param("password for the turn: servers", read_only=True)] = ""
+    turn_secret: Annotated[
+        str,
+        Param(
+            "secret shared with the turn: servers; each viewer gets credentials of its own for a day", read_only=True
+        ),
+    ] = ""
+    max_requests_per_second: Annotated[
+        float,
+        Param("HTTP requests a second from one address, beyond a burst of twice as many", 1.0, 10000.0, read_only=True),
+    ] = 50.0
+    max_connections: Annotated[int, Param("open HTTP connections", 4, 10000, read_only=True)] = 256
+    max_connections_per_address: Annotated[
+        int, Param("open HTTP connections from one address", 2, 10000, read_only=True)
+    ] = 64
+    connection_idle_timeout: Annotated[
+        float, Param("how long an HTTP connection may say nothing [s]", 1.0, 3600.0, read_only=True)
+    ] = 30.0
     max_sdp_bytes: Annotated[
         int, Param("largest offer, answer or candidate fragment that is read [bytes]", 4096, 1 << 20, read_only=True)
     ] = 65536

@@ -7,6 +7,9 @@ from types import MappingProxyType
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from picam_webrtc.web.auth import ACCESS
+from picam_webrtc.web.origins import ORIGINS
+
 STATIC = Path(__file__).parent / "static"
 
 CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
@@ -39,7 +42,6 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
                 "manifest-src 'self'",
                 "base-uri 'none'",
                 "form-action 'self'",
-                "frame-ancestors 'self'",
             )
         ),
         "X-Content-Type-Options": "nosniff",
@@ -53,7 +55,11 @@ SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
 
 
 def add_routes(app: web.Application, directory: Path) -> None:
-    """One route for each file under `directory`, `/` for index.html: no request is ever turned into a path."""
+    """One route for each file under `directory`, `/` for index.html: no request is ever turned into a path.
+
+    The files tell nothing about this robot, and have to reach who has no token yet to say so.
+    """
+    access = app[ACCESS]
     for file in sorted(directory.rglob("*")):
         content_type = CONTENT_TYPES.get(file.suffix)
         if content_type is None or not file.is_file():
@@ -61,8 +67,12 @@ def add_routes(app: web.Application, directory: Path) -> None:
         relative = file.relative_to(directory).as_posix()
         handler = _sender(file, content_type)
         app.router.add_get(f"/{relative}", handler)
+        access.public.add(f"/{relative}")
+        if file.suffix == ".html":
+            access.documents.add(f"/{relative}")
         if relative == "index.html":
             app.router.add_get("/", handler)
+            access.documents.add("/")
 
 
 def _sender(file: Path, content_type: str) -> Handler:
@@ -74,6 +84,8 @@ def _sender(file: Path, content_type: str) -> Handler:
     return send
 
 
-async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY_HEADERS)
+    frame_ancestors = f"; frame-ancestors {request.app[ORIGINS].frame_ancestors()}"
+    response.headers["Content-Security-Policy"] += frame_ancestors
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")

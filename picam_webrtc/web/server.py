@@ -1,18 +1,28 @@
 """Listening: from an application to an address, and back to silence within a second."""
 
+import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.web import tls
+from picam_webrtc.web.auth import ACCESS
+from picam_webrtc.web.connections import Doorman
 
 SHUTDOWN_TIMEOUT_S = 0.2
 """Open streams of viewers never end by themselves; this is all the grace they get (aiohttp waits it twice)."""
+
+LINGERING_S = 1.0
+"""How long the rest of a refused body is read, so that its sender gets to see the answer."""
+
+TLS_HANDSHAKE_TIMEOUT_S = 5.0
 
 ANY_INTERFACE = frozenset({"", "0.0.0.0", "::"})
 
@@ -35,17 +45,52 @@ class Address:
 @asynccontextmanager
 async def serve(app: web.Application, settings: WebRtcSettings) -> AsyncIterator[Address]:
     """Listen on `settings.host` and `settings.port`. Raises SettingError where that cannot be."""
-    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_TIMEOUT_S, access_log=None)
-    await runner.setup()
+    files = await asyncio.to_thread(tls.certificate_files, settings)
+    runner = web.AppRunner(
+        app,
+        shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+        access_log=None,  # its lines would hold the tokens of addresses
+        keepalive_timeout=settings.connection_idle_timeout,
+        lingering_time=LINGERING_S,
+        auto_decompress=False,  # no viewer compresses its offer; a bomb stays as small as it came
+    )
+    async with AsyncExitStack() as stack:
+        context = tls.make_context(files) if files else None
+        if context and files:
+            await stack.enter_async_context(tls.reloading(context, files))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        server = await _listen(runner, settings, context)
+        stack.callback(server.close)
+        port: int = server.sockets[0].getsockname()[1]
+        yield Address("https" if context else "http", settings.host, port)
+
+
+async def _listen(runner: web.AppRunner, settings: WebRtcSettings, context: ssl.SSLContext | None) -> asyncio.Server:
+    doorman = Doorman(
+        lambda: runner.server(),  # type: ignore[misc]  # set up by now
+        settings.max_connections,
+        settings.max_connections_per_address,
+        settings.connection_idle_timeout,
+    )
+    handshake_timeout_s = TLS_HANDSHAKE_TIMEOUT_S if context else None
     try:
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-        except OSError as error:
-            raise _explain(error, settings) from error
-        port: int = runner.addresses[0][1]
-        yield Address("http", settings.host, port)
-    finally:
-        await runner.cleanup()
+        return await asyncio.get_running_loop().create_server(
+            doorman, settings.host, settings.port, ssl=context, ssl_handshake_timeout=handshake_timeout_s
+        )
+    except OSError as error:
+        raise _explain(error, settings) from error
+
+
+def page_links(app: web.Application, address: Address) -> tuple[str, ...]:
+    """To be printed once, at the terminal and to no log: a made token is in these lines and nowhere else."""
+    tokens = app[ACCESS].tokens
+    if not tokens.minted:
+        return (f"The page is at {address.url}",)
+    return (
+        f"The page for viewers is at {address.url}?token={tokens.viewer}",
+        f"The page for operators is at {address.url}?token={tokens.operator}",
+    )
 
 
 def _explain(error: OSError, settings: WebRtcSettings) -> SettingError:
@@ -55,4 +100,5 @@ def _explain(error: OSError, settings: WebRtcSettings) -> SettingError:
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return SettingError("port", settings.port, "this user may not listen there; choose a port from 1024 up")
+    # asyncio's own text repeats the address; the system's is the last part of it.
     return SettingError("host", settings.host, f"is no address of this machine ({error.strerror})")

@@ -15,11 +15,9 @@ JSON_ENVELOPE_BYTES = 1024
 
 def add_routes(app: web.Application) -> None:
     app.router.add_post("/webrtc", make_offer)
-    app.router.add_options("/webrtc", options)
     session = app.router.add_resource("/webrtc/{id}", name="webrtc-session")
     session.add_route(hdrs.METH_POST, take_answer)
     session.add_route(hdrs.METH_DELETE, delete_session)
-    session.add_route(hdrs.METH_OPTIONS, options)
 
 
 async def make_offer(request: web.Request) -> web.Response:
@@ -44,7 +42,3 @@ async def take_answer(request: web.Request) -> web.Response:
 async def delete_session(request: web.Request) -> web.Response:
     await request.app[SESSIONS].close(request.match_info["id"])
     return web.Response()
-
-
-async def options(_request: web.Request) -> web.Response:
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers={hdrs.ALLOW: "OPTIONS, POST, DELETE"})

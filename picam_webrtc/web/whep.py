@@ -5,8 +5,9 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from picam_webrtc.web import bodies, problems
+from picam_webrtc.web.auth import ROLE, Role
 from picam_webrtc.web.contracts import known_stream
-from picam_webrtc.web.keys import MAX_SDP_BYTES, SESSIONS
+from picam_webrtc.web.keys import ICE_SERVERS, MAX_SDP_BYTES, SESSIONS
 
 SDP = "application/sdp"
 SDPFRAG = "application/trickle-ice-sdpfrag"
@@ -31,19 +32,32 @@ async def create_session(request: web.Request) -> web.Response:
     stream_name = _stream_name(request)
     session = await request.app[SESSIONS].answer(stream_name, offer, request.remote or "")
     location = request.app.router["whep-session"].url_for(stream=stream_name, id=session.id)
+    if "token" in request.query:
+        # Such a client knows no other way to show its token, and has to with every later request.
+        location = location.with_query(token=request.query["token"])
     headers = {hdrs.LOCATION: str(location), hdrs.ETAG: _quoted(session.etag), ACCEPT_PATCH: SDPFRAG}
     # Bytes, because a text body would add a charset that the media type does not have.
-    return web.Response(status=HTTPStatus.CREATED, body=session.sdp.encode(), content_type=SDP, headers=headers)
+    body = session.sdp.encode()
+    response = web.Response(status=HTTPStatus.CREATED, body=body, content_type=SDP, headers=headers)
+    _add_ice_servers(request, response)
+    return response
 
 
 async def describe_endpoint(request: web.Request) -> web.Response:
+    """Carries the ICE servers too: a browser uses those it is given before it makes its offer."""
     _stream_name(request)
-    return web.Response(content_type=SDP, headers={ACCEPT_POST: SDP})
+    response = web.Response(content_type=SDP, headers={ACCEPT_POST: SDP})
+    _add_ice_servers(request, response)
+    return response
 
 
-async def endpoint_options(_request: web.Request) -> web.Response:
+async def endpoint_options(request: web.Request) -> web.Response:
+    """A preflight shows no token, and gets no credentials of a TURN server."""
     headers = {ACCEPT_POST: SDP, hdrs.ALLOW: "OPTIONS, GET, HEAD, POST"}
-    return web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+    response = web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
+    if hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers and request[ROLE] >= Role.VIEWER:
+        _add_ice_servers(request, response)
+    return response
 
 
 async def describe_session(request: web.Request) -> web.Response:
@@ -69,6 +83,11 @@ async def add_candidates(request: web.Request) -> web.Response:
 async def delete_session(request: web.Request) -> web.Response:
     await request.app[SESSIONS].close(request.match_info["id"])
     return web.Response()
+
+
+def _add_ice_servers(request: web.Request, response: web.Response) -> None:
+    for link in request.app[ICE_SERVERS].links():
+        response.headers.add(hdrs.LINK, link)
 
 
 def _stream_name(request: web.Request) -> str:
