@@ -309,3 +309,18 @@ class WebRtcSettings(Settings):
         tuple[str, ...],
         Param("codecs that are offered, the preferred one first: h264, vp8", read_only=True),
     ] = ("h264", "vp8")
+    encode_frame_rate: Annotated[
+        float, Param("most frames a second that are encoded; frames beyond it are left out", 1.0, 120.0)
+    ] = 30.0
+    keyframe_interval: Annotated[float, Param("longest time between two key frames [s]", 0.5, 3600.0)] = 10.0
+    min_keyframe_interval: Annotated[
+        float, Param("shortest time between two key frames, however many viewers ask [s]", 0.0, 10.0)
+    ] = 0.2
+    hardware_encoder: Annotated[
+        bool, Param("use the machine's H.264 encoder (h264_v4l2m2m) where it has one that opens", read_only=True)
+    ] = True
+    adaptive: Annotated[
+        bool, Param("give viewers behind a slow link a smaller rendition, half or quarter of the bitrate")
+    ] = True
+    max_viewers: Annotated[int, Param("viewers of all streams together, connecting ones included", 1, 10_000)] = 128
+    connect_timeout: Annotated[float, Param("how long a viewer may take to connect [s]", 0.1, 600.0)] = 15.0

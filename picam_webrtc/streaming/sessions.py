@@ -1,0 +1,241 @@
+"""The viewers' sessions: made, connected, reaped and closed. Everything here runs on the asyncio loop."""
+
+import asyncio
+import logging
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from picam_webrtc.errors import (
+    NoLiveSource,
+    SettingError,
+    TooManyViewers,
+    UnknownSession,
+    UnknownStream,
+    UnusableOffer,
+)
+from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.peer import Peer
+from picam_webrtc.streaming.rendition import Codec
+from picam_webrtc.streaming.stream import Stream
+from picam_webrtc.streaming.trickle import parse_fragment
+from picam_webrtc.streaming.viewer import Outlet, Viewer
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING_CANDIDATES = 16
+"""Candidate fragments of one session that are being resolved at a time; names take up to a second each."""
+
+
+class Session:
+    """One viewer's connection. `sdp` is our answer, or our offer; `etag` has no quotes."""
+
+    def __init__(self, stream: Stream, address: str) -> None:
+        self.id = str(uuid.uuid4())
+        self.etag = secrets.token_hex(8)
+        self.sdp = ""
+        self.stream = stream
+        self.address = address
+        self.state = "new"
+        self.viewer: Viewer | None = None
+
+    def __str__(self) -> str:
+        return f"PeerConnection({self.id})"
+
+
+class Sessions:
+    """All sessions of all streams, the first stream being the default; an async context manager."""
+
+    def __init__(
+        self, streams: Sequence[Stream], settings: WebRtcSettings, make_peer: Callable[..., Peer] = Peer
+    ) -> None:
+        self.stream_names = tuple(stream.name for stream in streams)
+        self._streams = {stream.name: stream for stream in streams}
+        self._settings = settings
+        self._codecs = codec_preference(settings.codecs)
+        self._make_peer = make_peer
+        self._open: dict[str, tuple[Session, Peer]] = {}
+        self._deadlines: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resolving: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(self.close(session_id) for session_id in list(self._open)))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(stream.close() for stream in self._streams.values()))
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, session_id: str) -> Session:
+        """Raises UnknownSession."""
+        return self._entry(session_id)[0]
+
+    async def answer(self, stream_name: str, offer_sdp: str, address: str = "") -> Session:
+        """A session for a viewer that made an offer (WHEP).
+
+        Raises UnknownStream, NoLiveSource, TooManyViewers, MalformedOffer or UnusableOffer.
+        """
+        session, peer = self._create(stream_name, address)
+        async with self._closed_on_error(session):
+            session.sdp = await peer.make_answer(offer_sdp)
+            logger.debug("Created and set local description for PeerConnection: %s", session)
+        logger.info("Returning answer for PeerConnection: %s", session)
+        return session
+
+    async def offer(self, stream_name: str, address: str = "") -> Session:
+        """A session with an offer of ours, which waits for `accept`. Raises as `answer` does."""
+        session, peer = self._create(stream_name, address)
+        async with self._closed_on_error(session):
+            session.sdp = await peer.make_offer()
+            logger.debug("Created and set local description for PeerConnection: %s", session)
+        logger.info("Returning offer for PeerConnection: %s", session)
+        return session
+
+    async def accept(self, session_id: str, answer_sdp: str) -> None:
+        """The viewer's answer to our offer. Raises UnknownSession, MalformedOffer or UnusableOffer."""
+        _, peer = self._entry(session_id)
+        await peer.take_answer(answer_sdp)
+
+    async def add_candidates(self, session_id: str, sdpfrag: str) -> None:
+        """Candidates that the viewer found later (RFC 8840); they are resolved in the background.
+
+        Raises UnknownSession, MalformedOffer, or UnusableOffer for an ICE restart. The session lives on.
+        """
+        session, peer = self._entry(session_id)
+        fragment = parse_fragment(sdpfrag)
+        if fragment.ufrag and not peer.knows_ufrag(fragment.ufrag):
+            raise UnusableOffer("ICE restarts are not supported; make a new session")
+        if self._resolving.get(session.id, 0) >= MOST_PENDING_CANDIDATES:
+            raise UnusableOffer("too many candidates at once")
+        self._resolving[session.id] = self._resolving.get(session.id, 0) + 1
+        task = self._start(peer.add_candidates(fragment))
+        task.add_done_callback(lambda _: self._resolved(session.id))
+
+    async def close(self, session_id: str) -> None:
+        """End a session and free everything it holds. Raises UnknownSession."""
+        session, peer = self._entry(session_id)
+        await peer.close()
+        # A peer that could not close in time has not said so.
+        self._forget(session)
+
+    def apply(self, settings: WebRtcSettings) -> None:
+        """Take over changed parameters while running."""
+        self._settings = settings
+        for stream in self._streams.values():
+            stream.apply(settings)
+
+    def _create(self, stream_name: str, address: str) -> tuple[Session, Peer]:
+        logger.info("Received WebRTC request")
+        stream = self._stream(stream_name)
+        if len(self._open) >= self._settings.max_viewers:
+            raise TooManyViewers(f"all {self._settings.max_viewers} places for viewers are taken; try again later")
+        if not stream.is_live():
+            raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
+        session = Session(stream, address)
+        peer = self._make_peer(
+            self._codecs,
+            on_state=lambda state: self._state_changed(session, state),
+            on_started=lambda codec, outlet: self._started(session, codec, outlet),
+            on_keyframe_request=lambda: self._keyframe_requested(session),
+        )
+        logger.info("Created new PeerConnection with id: %s", session)
+        stream.subscribe()
+        logger.debug("Added subscribed PiCameraTrack to PeerConnection: %s", session)
+        self._open[session.id] = session, peer
+        loop = asyncio.get_running_loop()
+        self._deadlines[session.id] = loop.call_later(self._settings.connect_timeout, self._reap, session)
+        return session, peer
+
+    @asynccontextmanager
+    async def _closed_on_error(self, session: Session) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            if session.id in self._open:
+                await self.close(session.id)
+            raise
+
+    def _stream(self, name: str) -> Stream:
+        try:
+            return self._streams[name]
+        except KeyError:
+            raise UnknownStream(f"no stream {name!r}; there are: {', '.join(self._streams) or 'none'}") from None
+
+    def _entry(self, session_id: str) -> tuple[Session, Peer]:
+        try:
+            return self._open[session_id]
+        except KeyError:
+            raise UnknownSession(f"no session {session_id!r}: it has ended or never was") from None
+
+    def _started(self, session: Session, codec: Codec, outlet: Outlet) -> None:
+        if session.id in self._open:
+            session.viewer = session.stream.join(codec, outlet)
+
+    def _keyframe_requested(self, session: Session) -> None:
+        if session.viewer is not None:
+            session.viewer.keyframe_requested()
+
+    def _state_changed(self, session: Session, state: str) -> None:
+        session.state = state
+        if state not in ("connected", "failed", "closed"):
+            return
+        logger.info("Connection state for %s is %s", session, state)
+        if state == "connected":
+            self._cancel_deadline(session)
+        elif state == "failed":
+            self._reap(session)
+        else:
+            self._forget(session)
+
+    def _reap(self, session: Session) -> None:
+        """Close a connection that failed, or did not come about in time."""
+        if session.id in self._open:
+            self._start(self._open[session.id][1].close())
+
+    def _forget(self, session: Session) -> None:
+        """Idempotent."""
+        if self._open.pop(session.id, None) is None:
+            return
+        self._cancel_deadline(session)
+        if session.viewer is not None:
+            session.stream.leave(session.viewer)
+        session.stream.unsubscribe()
+        logger.info("Connection %s closed. Removing from pcs.", session)
+
+    def _cancel_deadline(self, session: Session) -> None:
+        deadline = self._deadlines.pop(session.id, None)
+        if deadline is not None:
+            deadline.cancel()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _resolved(self, session_id: str) -> None:
+        self._resolving[session_id] -= 1
+        if not self._resolving[session_id]:
+            del self._resolving[session_id]
+
+
+def codec_preference(names: Sequence[str]) -> tuple[Codec, ...]:
+    """Raises SettingError for an empty list or a codec that there is none of."""
+    known = ", ".join(Codec)
+    if not names:
+        raise SettingError("codecs", names, f"name at least one of {known}")
+    try:
+        return tuple(dict.fromkeys(Codec(name.lower()) for name in names))
+    except ValueError:
+        raise SettingError("codecs", names, f"these codecs exist: {known}") from None

@@ -1,0 +1,84 @@
+"""A stream: frames in from any thread, coded frames out to its viewers, and nothing at all without viewers."""
+
+import logging
+from collections.abc import Callable
+
+from picam_webrtc.detection import Detections
+from picam_webrtc.frame import Frame
+from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.broadcast import Broadcast
+from picam_webrtc.streaming.demand import EncodingOnDemand
+from picam_webrtc.streaming.encoding import RenditionEncoder
+from picam_webrtc.streaming.rendition import Codec, EncodedFrame
+from picam_webrtc.streaming.viewer import Outlet, Viewer
+
+logger = logging.getLogger(__name__)
+
+
+class Stream:
+    """Created anywhere; used by `Sessions` on the loop, but for `push`, which any thread may call.
+
+    `on_demand(True)` is called on the loop when the first viewer needs frames, `on_demand(False)` when the last
+    has gone. `is_live` says whether there is anybody who could send frames.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: WebRtcSettings,
+        *,
+        transform: str,
+        on_demand: Callable[[bool], None],
+        is_live: Callable[[], bool],
+    ) -> None:
+        self.name = name
+        self.is_live = is_live
+        self._transform = {"tflite": "tfLite"}.get(transform, transform)
+        self._on_demand = on_demand
+        self._subscribers = 0
+        self._track_announced = False
+        self._encoding = EncodingOnDemand(settings, self._deliver)
+        self._broadcast = Broadcast(self._encoding)
+
+    def push(self, frame: Frame, detections: Detections | None = None) -> None:
+        """Offer a frame; from any thread, never blocks. Without viewers it is let go of at once."""
+        self._encoding.put(frame, detections)
+
+    @property
+    def renditions(self) -> tuple[RenditionEncoder, ...]:
+        """What is being encoded just now."""
+        return self._encoding.renditions()
+
+    def subscribe(self) -> None:
+        """One more session needs the stream's shared track; to be paired with `unsubscribe`."""
+        if not self._track_announced:
+            logger.info("PiCameraTrack initialized with transform: %s", self._transform)
+            self._track_announced = True
+        logger.info("Subscribing a new track to the relay")
+        self._subscribers += 1
+        if self._subscribers == 1:
+            self._on_demand(True)
+        logger.info("Subscription successful")
+
+    def unsubscribe(self) -> None:
+        self._subscribers -= 1
+        if self._subscribers == 0:
+            self._on_demand(False)
+
+    def join(self, codec: Codec, outlet: Outlet) -> Viewer:
+        """A subscriber has connected: send it frames from a key frame on."""
+        return self._broadcast.join(codec, outlet)
+
+    def leave(self, viewer: Viewer) -> None:
+        self._broadcast.leave(viewer)
+
+    def apply(self, settings: WebRtcSettings) -> None:
+        """Take over changed parameters while running."""
+        self._encoding.apply(settings)
+
+    async def close(self) -> None:
+        """End the encode thread and wait for it."""
+        await self._encoding.close()
+
+    def _deliver(self, frame: EncodedFrame) -> None:
+        self._broadcast.deliver(frame)
