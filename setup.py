@@ -36,7 +36,10 @@ setup(
         "setuptools",
         "aiohttp>=3.9",
         "aiortc>=1.9",
+        "cryptography>=42",
+        "ifaddr>=0.2",
         "numpy>=1.24",
+        "prometheus-client>=0.19",
         "pyyaml>=6",
     ],
     extras_require={

@@ -12,6 +12,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -120,29 +121,35 @@ class Access:
 
 
 ACCESS = web.AppKey("access", Access)
-ROLE = web.RequestKey("role", Role)
+# The aiohttp of Ubuntu 24.04 (3.9) has no typed keys for requests, and later ones warn of others.
+_ROLE: Any = web.RequestKey("role", Role) if hasattr(web, "RequestKey") else "role"
+
+
+def role_of(request: web.Request) -> Role:
+    """What `middleware` has found out about whoever asks."""
+    return Role(request[_ROLE])
 
 
 def require(request: web.Request, role: Role) -> None:
     """Refuse (403) whoever is less than `role`."""
-    if request[ROLE] < role:
+    if role_of(request) < role:
         problems.refuse(HTTPStatus.FORBIDDEN, f"only for an {role.name.lower()}; see the parameter operator_token")
 
 
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Establish `request[ROLE]`; refuse nobody's requests, but for public paths and preflights."""
+    """Establish `role_of(request)`; refuse nobody's requests, but for public paths and preflights."""
     access = request.app[ACCESS]
     shown = _shown_token(request)
     role = access.tokens.role(shown) if shown is not None else _role_without_token(request)
-    request[ROLE] = max(role, access.tokens.anonymous)
+    request[_ROLE] = max(role, access.tokens.anonymous)
     resource = request.match_info.route.resource
     path = resource.canonical if resource is not None else ""
     if shown is not None and role is Role.NOBODY and access.tokens.anonymous is not Role.OPERATOR:
         await _hold_back(request)
     if path in access.documents:
         return await _document(request, handler, role)
-    if request[ROLE] is Role.NOBODY and path not in access.public and request.method != hdrs.METH_OPTIONS:
+    if role_of(request) is Role.NOBODY and path not in access.public and request.method != hdrs.METH_OPTIONS:
         problems.refuse(HTTPStatus.UNAUTHORIZED, "a token is needed and was not shown, or is wrong", _challenge(shown))
     return await handler(request)
 
@@ -160,11 +167,12 @@ async def _document(request: web.Request, handler: Handler, role: Role) -> web.S
     """
     if role is not Role.NOBODY and "token" in request.query:
         response = web.Response(status=HTTPStatus.SEE_OTHER)
-        response.headers[hdrs.LOCATION] = str(request.rel_url.without_query_params("token"))
+        others = [(name, value) for name, value in request.query.items() if name != "token"]
+        response.headers[hdrs.LOCATION] = str(request.rel_url.with_query(others))
         set_cookie(request, response, request.query["token"])
         return response
     page = await handler(request)
-    if request[ROLE] is Role.NOBODY:
+    if role_of(request) is Role.NOBODY:
         page.set_status(HTTPStatus.UNAUTHORIZED)
         page.headers.update(_challenge(_shown_token(request)))
     return page

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from picam_webrtc.web import bodies, problems
-from picam_webrtc.web.auth import ROLE, Role
+from picam_webrtc.web.auth import Role, role_of
 from picam_webrtc.web.contracts import known_stream
 from picam_webrtc.web.keys import ICE_SERVERS, MAX_SDP_BYTES, SESSIONS
 
@@ -55,7 +55,7 @@ async def endpoint_options(request: web.Request) -> web.Response:
     """A preflight shows no token, and gets no credentials of a TURN server."""
     headers = {ACCEPT_POST: SDP, hdrs.ALLOW: "OPTIONS, GET, HEAD, POST"}
     response = web.Response(status=HTTPStatus.NO_CONTENT, headers=headers)
-    if hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers and request[ROLE] >= Role.VIEWER:
+    if hdrs.ACCESS_CONTROL_REQUEST_METHOD not in request.headers and role_of(request) >= Role.VIEWER:
         _add_ice_servers(request, response)
     return response
 

@@ -1,0 +1,70 @@
+"""Players that nobody here wrote watch over WHEP."""
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from picam_webrtc.settings import WebRtcSettings
+from test.web.live import live_server
+
+CLIENTS = Path(__file__).parent / "clients"
+TOKEN = "viewer-token-1"  # noqa: S105 -- a made-up one
+PICTURES, TIMEOUT_S = 60, 30
+WRTC_PACKAGE = "@roamhq/wrtc@0.10.0"
+
+
+async def run(*command: str, **environment: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), 2 * TIMEOUT_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, errors.decode()
+    return output
+
+
+@pytest.fixture(scope="session")
+def wrtc_modules() -> Path:
+    """Where the npm package is, installed once for all test runs."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "picam_webrtc" / "test" / "npm"
+    if not (cache / "node_modules" / "@roamhq" / "wrtc").is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "package.json").write_text('{"private": true}')
+        command = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(cache), WRTC_PACKAGE]
+        subprocess.run(command, check=True, timeout=300)
+    return cache
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_gstreamers_webrtcbin_plays(codec: str) -> None:
+    settings = WebRtcSettings(port=0, token=TOKEN)
+    async with live_server(settings) as live:
+        endpoint = f"{live.url}whep?token={TOKEN}"
+        player = str(CLIENTS / "gstreamer.py")
+        output = await run("/usr/bin/python3", player, endpoint, codec, str(PICTURES), str(TIMEOUT_S))
+        result: dict[str, Any] = json.loads(output.splitlines()[-1])
+
+        assert result == {"pictures": PICTURES, "error": ""}
+        assert len(live.sessions) == 0
+
+
+@pytest.mark.browser
+async def test_libwebrtc_from_npm_plays_with_trickled_candidates(wrtc_modules: Path) -> None:
+    settings = WebRtcSettings(port=0, token=TOKEN)
+    async with live_server(settings) as live:
+        player = str(CLIENTS / "wrtc.mjs")
+        arguments = (f"{live.url}whep/processed", TOKEN, str(PICTURES), str(TIMEOUT_S))
+        output = await run("node", player, *arguments, CLIENT_MODULES=str(wrtc_modules))
+
+        assert json.loads(output) == {"pictures": PICTURES, "patched": [204], "deleted": 200}
+        assert len(live.sessions) == 0
