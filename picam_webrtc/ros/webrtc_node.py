@@ -1,0 +1,97 @@
+"""webrtc_node: image topics as WebRTC streams, subscribed to only while somebody watches."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+from rclpy.node import Node
+
+from picam_webrtc.errors import SettingError
+from picam_webrtc.latest import call_on_loop
+from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
+from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.runtime import Runtime, forward_logs, run
+from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.stream import Stream
+from picam_webrtc.web.app import make_app
+from picam_webrtc.web.server import page_links, serve
+
+
+class StreamTopic:
+    """The image topic behind one stream: subscribed while the stream has viewers.
+
+    `demand` may be called from any thread; topics are made and destroyed on the thread that spins the node.
+    """
+
+    def __init__(
+        self, node: Node, topic: str, call_soon: Callable[[Callable[[], None]], None], local: LocalTopics
+    ) -> None:
+        self._node = node
+        self._topic = topic
+        self._call_soon = call_soon
+        self._local = local
+        self._subscription: ImageSubscription | None = None
+        self._wanted = False
+        self.stream: Stream | None = None
+
+    def demand(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._call_soon(self._update)
+
+    def is_live(self) -> bool:
+        return bool(self._node.count_publishers(self._topic))
+
+    def _update(self) -> None:
+        if self._wanted and self._subscription is None and self.stream is not None:
+            self._subscription = ImageSubscription(self._node, self._topic, self._local, self.stream.push)
+        elif not self._wanted:
+            self.close()
+
+    def close(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+
+def stream_topics(streams: tuple[str, ...]) -> dict[str, str]:
+    """Stream name → topic, from the parameter `streams`. Raises SettingError."""
+    topics: dict[str, str] = {}
+    for entry in streams:
+        name, separator, topic = entry.partition(":=")
+        if not separator or not topic or not name.replace("_", "").replace("-", "").isalnum():
+            raise SettingError("streams", entry, "must be name:=topic, the name of letters, digits, - and _")
+        if name in topics:
+            raise SettingError("streams", entry, f"the name {name!r} is taken by topic {topics[name]!r}")
+        topics[name] = topic
+    if not topics:
+        raise SettingError("streams", [], "must name at least one stream, as name:=topic")
+    return topics
+
+
+async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
+    node = runtime.node("webrtc_node")
+    forward_logs(stack, node, "streaming", "web")
+    parameters = NodeParameters(node, WebRtcSettings)
+    settings = parameters.settings
+    streams: list[Stream] = []
+    for name, topic in stream_topics(settings.streams).items():
+        source = StreamTopic(node, topic, runtime.call_soon, local)
+        transform = "none" if streams else settings.transform
+        source.stream = Stream(name, settings, transform=transform, on_demand=source.demand, is_live=source.is_live)
+        streams.append(source.stream)
+        stack.callback(source.close)
+    sessions = await stack.enter_async_context(Sessions(streams, settings))
+    loop = asyncio.get_running_loop()
+    parameters.apply = lambda changed: call_on_loop(loop, sessions.apply, changed)
+    app = make_app(sessions, settings)
+    address = await stack.enter_async_context(serve(app, settings))
+    print(*page_links(app, address), sep="\n", flush=True)
+
+
+def main() -> int:
+    return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
