@@ -44,7 +44,6 @@ setup(
         "litert": ["ai-edge-litert>=2.1"],
         "ros-wheels": ROS_WHEELS,
         "test": [
-            "colcon-common-extensions",
             "coverage>=7.4",
             "hypothesis>=6.100",
             "mypy>=1.10",
@@ -55,7 +54,6 @@ setup(
             "ros-domain-coordinator",
             "ruff>=0.5",
             "scikit-image>=0.22",
-            "types-PyYAML",
         ],
     },
     zip_safe=False,

@@ -73,10 +73,14 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """All findings in one frame, best score first, with the source frame's header and size [px]."""
+    """All findings in one frame, best score first, with the source frame's header and size [px].
+
+    `inference_ns` is the time that finding them took; 0 where unknown.
+    """
 
     stamp_ns: int
     frame_id: str
     width: int
     height: int
     items: tuple[Detection, ...] = ()
+    inference_ns: int = 0

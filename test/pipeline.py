@@ -37,11 +37,10 @@ class NodeProcess:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as output:
-            for line in output:
-                with self._grown:
-                    self.lines.append(line.rstrip("\n"))
-                    self._grown.notify_all()
+        for line in self._process.stdout:
+            with self._grown:
+                self.lines.append(line.rstrip("\n"))
+                self._grown.notify_all()
         with self._grown:
             self._grown.notify_all()
 
@@ -76,7 +75,7 @@ class NodeProcess:
         finally:
             if self._process.poll() is None:
                 self._process.kill()
-                self.wait(timeout_s)
+                self._process.wait()
 
     def wait(self, timeout_s: float = START_TIMEOUT_S) -> int:
         code = self._process.wait(timeout_s)

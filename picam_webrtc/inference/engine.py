@@ -100,24 +100,19 @@ class Engine:
         self._slot = Latest[Work]()
         self._thread: threading.Thread | None = None
 
-    def load(self) -> None:
-        """Load the model unless it is loaded. A known model that was not fetched costs a warning only.
+    def start(self) -> None:
+        """Load the model unless it is loaded, and begin. A known model that was not fetched costs a warning only.
 
         Raises SettingError for a parameter that cannot be used, ModelError where there is no TFLite runtime.
         """
-        settings = self._setup.settings
-        if settings.transform != "tflite" or self._setup.detector is not None:
-            return
-        try:
-            self._setup = Setup(settings, self._loaded(settings))
-        except ModelNotFetched as error:
-            _logger.warning("Nothing is detected and frames pass through unchanged: %s", error)
-
-    def start(self) -> None:
-        """Begin, with the model loaded. Raises as `load` does."""
         if self._thread is not None:
             return
-        self.load()
+        settings = self._setup.settings
+        if settings.transform == "tflite" and self._setup.detector is None:
+            try:
+                self._setup = Setup(settings, self._loaded(settings))
+            except ModelNotFetched as error:
+                _logger.warning("Nothing is detected and frames pass through unchanged: %s", error)
         self._slot = Latest[Work]()
         arguments = (self._slot, self._process)
         self._thread = threading.Thread(target=_infer, args=arguments, name="infer", daemon=True)

@@ -79,7 +79,7 @@ class NodeParameters(Generic[S]):
         values: dict[str, object] = {name: declare(node, one) for name, one in self._declared.items()}
         self.settings: S = settings.from_values(values)
         self.check: Callable[[S], None] = lambda _: None
-        self.apply: Callable[[S], object] = lambda _: None
+        self.apply: Callable[[S], None] = lambda _: None
         node.add_on_set_parameters_callback(self._on_set)
         node.add_post_set_parameters_callback(self._post_set)
 

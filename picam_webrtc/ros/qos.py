@@ -3,8 +3,8 @@
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-PUBLISHER_DEPTH = 8
-"""Frames kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
+PUBLISHER_DEPTH = 4
+"""Frames kept for reliable subscribers that fall behind: about 130 ms at 30 frames a second."""
 
 OVERRIDABLE = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY, QoSPolicyKind.RELIABILITY))
 OVERRIDABLE_DEPTH = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY))

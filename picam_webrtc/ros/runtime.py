@@ -8,7 +8,6 @@ import asyncio
 import ctypes
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -50,7 +49,7 @@ class Runtime:
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
-            raise PicamWebrtcError(f"ROS arguments: {_without_source_lines(error)}") from error
+            raise PicamWebrtcError(f"ROS arguments: {' '.join(str(error).split())}") from error
         self._stack.callback(rclpy.try_shutdown)
         self.executor = SingleThreadedExecutor()
         self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
@@ -120,11 +119,6 @@ async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> N
             runtime.spin()
             stack.callback(runtime.stop_spinning)
             await stop.wait()
-
-
-def _without_source_lines(error: Exception) -> str:
-    """rcl's message on one line, less the places in its source code that it appends."""
-    return re.sub(r", at \S+:\d+", "", " ".join(str(error).split()))
 
 
 def prepare_process() -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from picam_webrtc.detection import Detections
 from picam_webrtc.streaming.rendition import Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.viewer import Outlet, Viewer
 
@@ -88,6 +89,11 @@ class Broadcast:
         for viewer in self.viewers:
             viewer.take(frame)
         self.update_renditions()
+
+    def tell(self, detections: Detections) -> None:
+        """Hand what was found in a frame to every viewer."""
+        for viewer in self.viewers:
+            viewer.outlet.tell(detections)
 
     def update_renditions(self) -> None:
         """Have just those renditions encoded that a viewer gets or waits for."""

@@ -46,6 +46,28 @@ class Handoff:
         self._deliver(frame)
 
 
+class DetectionsFeed:
+    """Detections from any thread to the loop: in order, and bounded, since a late one is worth nothing."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[Detections], None]) -> None:
+        self._loop = loop
+        self._deliver = deliver
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def put(self, detections: Detections) -> None:
+        with self._lock:
+            if self._waiting >= HANDOFF_LIMIT:
+                return
+            self._waiting += 1
+        call_on_loop(self._loop, self._arrive, detections)
+
+    def _arrive(self, detections: Detections) -> None:
+        with self._lock:
+            self._waiting -= 1
+        self._deliver(detections)
+
+
 class EncodingOnDemand:
     """Runs an encode thread while any rendition is wanted. Every method but `put` runs on the loop."""
 
@@ -58,12 +80,12 @@ class EncodingOnDemand:
         self._ending: list[EncodeThread] = []
         self.frames_in = 0
 
-    def put(self, frame: Frame, detections: Detections | None = None) -> None:
+    def put(self, frame: Frame) -> None:
         """From any thread, never blocks; while nothing is wanted the frame is let go of at once."""
         thread = self._thread
         if thread is not None:
             self.frames_in += 1
-            thread.put(frame, detections)
+            thread.put(frame)
 
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None:
         wanted = tuple(keys)

@@ -2,11 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import cv2
 
-from picam_webrtc.detection import Detections
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
@@ -58,9 +58,9 @@ class EncodeThread:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def put(self, frame: Frame, detections: Detections | None = None) -> None:
+    def put(self, frame: Frame) -> None:
         """From any thread; never blocks."""
-        self._slot.put(Source(frame, detections))
+        self._slot.put(Source(frame, time.time_ns()))
 
     @property
     def overtaken(self) -> int:

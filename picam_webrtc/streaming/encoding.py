@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming import i420
@@ -18,10 +17,10 @@ ENCODER_BACKLOG = 8
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A frame on its way into the encoders, and what was found in it."""
+    """A frame on its way into the encoders, and when it came (CLOCK_REALTIME)."""
 
     frame: Frame
-    detections: Detections | None = None
+    received_ns: int
 
 
 @dataclass(slots=True)
@@ -142,5 +141,6 @@ class RenditionEncoder:
             width=pixels.shape[1],
             height=pixels.shape[0] * 2 // 3,
             encode_ns=encode_ns,
-            detections=source.detections if source else None,
+            received_ns=source.received_ns if source else 0,
+            encoded_ns=time.time_ns(),
         )

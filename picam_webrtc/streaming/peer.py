@@ -13,6 +13,7 @@ from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
+    RTCDataChannel,
     RTCPeerConnection,
     RTCRtpSender,
     RTCRtpTransceiver,
@@ -22,8 +23,11 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError, OperationError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability, RTCRtpCodecParameters
 
+from picam_webrtc.detection import Detections
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
+from picam_webrtc.streaming import metadata
 from picam_webrtc.streaming.encoder import TIME_BASE
+from picam_webrtc.streaming.metadata import MetadataChannel
 from picam_webrtc.streaming.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.trickle import SdpFragment
 
@@ -32,6 +36,7 @@ logger = logging.getLogger(__name__)
 QUEUE_LIMIT = 30
 """Coded frames that wait for aiortc's sender: a second; a sender that is slower skips to the next key frame."""
 CLOSE_TIMEOUT_S = 5.0
+RTP_TIMESTAMPS = 1 << 32
 MIME_TYPES = {Codec.H264: "video/h264", Codec.VP8: "video/vp8"}
 
 
@@ -42,27 +47,54 @@ class PiCameraTrack(MediaStreamTrack):
 
     def __init__(self, on_started: Callable[[], None]) -> None:
         super().__init__()
+        self.metadata: MetadataChannel | None = None
+        self.sent_rtp_timestamp: Callable[[], int | None] = lambda: None
         self._on_started: Callable[[], None] | None = on_started
-        self._queue: asyncio.Queue[av.Packet[Any]] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[EncodedFrame] = asyncio.Queue(QUEUE_LIMIT)
+        self._previous: EncodedFrame | None = None
+        self._rtp_origin: int | None = None
 
     def send(self, frame: EncodedFrame) -> bool:
         """See `Outlet`."""
-        packet = av.Packet(frame.data)
-        packet.pts, packet.time_base = frame.timestamp, TIME_BASE
         try:
-            self._queue.put_nowait(packet)
+            self._queue.put_nowait(frame)
         except asyncio.QueueFull:
             while not self._queue.empty():
                 self._queue.get_nowait()
             return False
         return True
 
+    def tell(self, detections: Detections) -> None:
+        """See `Outlet`."""
+        if self.metadata is not None:
+            self.metadata.send_detections(detections)
+
     async def recv(self) -> "av.Packet[Any]":
         """The next coded frame; the sender's first call says that it is connected."""
         if self._on_started is not None:
             started, self._on_started = self._on_started, None
             started()
-        return await self._queue.get()
+        self._learn_rtp_origin()
+        frame = await self._queue.get()
+        self._describe(frame)
+        self._previous = frame
+        packet = av.Packet(frame.data)
+        packet.pts, packet.time_base = frame.timestamp, TIME_BASE
+        return packet
+
+    def _learn_rtp_origin(self) -> None:
+        """The sender counts from a random number that it keeps to itself, until the first frame has gone out."""
+        if self._rtp_origin is not None or self._previous is None:
+            return
+        sent = self.sent_rtp_timestamp()
+        if sent is not None:
+            self._rtp_origin = sent - self._previous.timestamp
+            self._describe(self._previous)
+
+    def _describe(self, frame: EncodedFrame) -> None:
+        """Before the frame itself is sent, because what belongs to it must not come after it."""
+        if self.metadata is not None and self._rtp_origin is not None:
+            self.metadata.send_frame(frame, (self._rtp_origin + frame.timestamp) % RTP_TIMESTAMPS)
 
 
 class Peer:
@@ -89,10 +121,14 @@ class Peer:
         configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._connection = RTCPeerConnection(configuration)
         self._connection.on("connectionstatechange", lambda: on_state(self._connection.connectionState))
+        self._connection.on("datachannel", self._take_channel)
         self._track = PiCameraTrack(self._started)
         self._transceiver = self._connection.addTransceiver(self._track, direction="sendonly")
         self._transceiver.setCodecPreferences(_preferences(self._codecs))
-        _divert_keyframe_requests(self._transceiver.sender, on_keyframe_request)
+        sender = self._transceiver.sender
+        _divert_keyframe_requests(sender, on_keyframe_request)
+        # Private, as there is no other way to know it; without it viewers lack metadata only.
+        self._track.sent_rtp_timestamp = lambda: getattr(sender, "_RTCRtpSender__rtp_timestamp", None)
 
     async def make_offer(self) -> str:
         """Our offer, with every candidate in it."""
@@ -136,6 +172,11 @@ class Peer:
             await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
         except TimeoutError:
             logger.warning("A connection did not close within %g s and is left to itself", CLOSE_TIMEOUT_S)
+
+    def _take_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == metadata.LABEL:
+            self._track.metadata = MetadataChannel(channel)
+            channel.on("message", self._track.metadata.receive)
 
     def _started(self) -> None:
         if self._codec is not None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from picam_webrtc.detection import Detections
 from picam_webrtc.streaming.i420 import even_size
 
 VIDEO_CLOCK_HZ = 90_000
@@ -47,7 +46,11 @@ class RenditionKey:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One coded picture. `timestamp` counts VIDEO_CLOCK_HZ from the stream's start, ever upwards."""
+    """One coded picture. `timestamp` counts VIDEO_CLOCK_HZ from the stream's start, ever upwards.
+
+    `stamp_ns` (capture), `received_ns` (arrival in the stream) and `encoded_ns` (end of encoding) are times of
+    CLOCK_REALTIME, `encode_ns` is a duration.
+    """
 
     key: RenditionKey
     data: bytes
@@ -57,4 +60,5 @@ class EncodedFrame:
     width: int
     height: int
     encode_ns: int
-    detections: Detections | None = None
+    received_ns: int = 0
+    encoded_ns: int = 0

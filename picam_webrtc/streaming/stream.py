@@ -1,5 +1,6 @@
 """A stream: frames in from any thread, coded frames out to its viewers, and nothing at all without viewers."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.broadcast import Broadcast
-from picam_webrtc.streaming.demand import EncodingOnDemand
+from picam_webrtc.streaming.demand import DetectionsFeed, EncodingOnDemand
 from picam_webrtc.streaming.encoding import RenditionEncoder
 from picam_webrtc.streaming.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.viewer import Outlet, Viewer
@@ -39,10 +40,22 @@ class Stream:
         self._track_announced = False
         self._encoding = EncodingOnDemand(settings, self._deliver)
         self._broadcast = Broadcast(self._encoding)
+        self._detections: DetectionsFeed | None = None
 
     def push(self, frame: Frame, detections: Detections | None = None) -> None:
         """Offer a frame; from any thread, never blocks. Without viewers it is let go of at once."""
-        self._encoding.put(frame, detections)
+        if detections is not None:
+            self.push_detections(detections)
+        self._encoding.put(frame)
+
+    def push_detections(self, detections: Detections) -> None:
+        """Tell the viewers what was found in a frame, before or after that is pushed; from any thread, never blocks.
+
+        Viewers draw it on the frame of the same stamp.
+        """
+        feed = self._detections
+        if feed is not None:
+            feed.put(detections)
 
     @property
     def renditions(self) -> tuple[RenditionEncoder, ...]:
@@ -67,10 +80,14 @@ class Stream:
 
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
         """A subscriber has connected: send it frames from a key frame on."""
+        if self._detections is None:
+            self._detections = DetectionsFeed(asyncio.get_running_loop(), self._broadcast.tell)
         return self._broadcast.join(codec, outlet)
 
     def leave(self, viewer: Viewer) -> None:
         self._broadcast.leave(viewer)
+        if not self._broadcast.viewers:
+            self._detections = None
 
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over changed parameters while running."""

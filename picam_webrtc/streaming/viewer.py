@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from picam_webrtc.detection import Detections
 from picam_webrtc.streaming.rendition import FULL, Codec, EncodedFrame, RenditionKey
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
@@ -19,6 +20,9 @@ class Outlet(Protocol):
 
     def send(self, frame: EncodedFrame) -> bool:
         """Send the frame, or return False when there is no room: the next that is sent is then a key frame."""
+
+    def tell(self, detections: Detections) -> None:
+        """Send what was found in a frame, to a viewer that wants to know; never blocks."""
 
 
 @dataclass(slots=True)

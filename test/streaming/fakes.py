@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSession
 from aiortc.mediastreams import MediaStreamTrack
 from av import VideoFrame
 
+from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.rendition import FULL, Codec, EncodedFrame, RenditionKey
@@ -65,11 +66,15 @@ class FakeOutlet:
 
     full: bool = False
     frames: list[EncodedFrame] = field(default_factory=list)
+    told: list[Detections] = field(default_factory=list)
 
     def send(self, frame: EncodedFrame) -> bool:
         if not self.full:
             self.frames.append(frame)
         return not self.full
+
+    def tell(self, detections: Detections) -> None:
+        self.told.append(detections)
 
 
 class FakeControl:

@@ -10,15 +10,24 @@
  *   </script>
  *
  * The element needs a size; the picture fits itself into it. The viewer reconnects for ever, says in words what is
- * wrong, and marks an old picture as old. It needs no stylesheet; these classes may be styled: `picam-video`,
- * `picam-words`, and the element's own `data-state`, one of ViewerState.
+ * wrong, marks an old picture as old, draws detections on exactly the picture they were found in, and falls back to
+ * plain images (MJPEG) where WebRTC does not get through. It needs no stylesheet; these classes may be styled:
+ * `picam-video`, `picam-words`, `picam-age`, and the element's own `data-state`, one of ViewerState.
  *
- * Events, each a CustomEvent: `state` ({state, words, problem, message}) and `frame` (what requestVideoFrameCallback
- * tells about the picture that is being shown).
+ * Events, each a CustomEvent:
+ *   state    {state, words, problem, message}
+ *   frame    {metadata, info, boxes}: what requestVideoFrameCallback tells about the picture that is being shown, what
+ *            the robot tells about it (see metadata.js; undefined where unknown), and what is drawn on it (see boxes.js)
+ *   classes  {labels}: every class of objects seen so far
  */
 
+import { Boxes } from "./boxes.js";
 import { onEachFrame } from "./frames.js";
-import { WhepClient, WhepState } from "./whep.js";
+import { LatencyMeter } from "./latency.js";
+import { Metadata } from "./metadata.js";
+import { MjpegPlayer } from "./mjpeg.js";
+import { snapshot } from "./recorder.js";
+import { WhepClient, WhepProblem, WhepState } from "./whep.js";
 import { ViewerState, durationWords, wordsFor } from "./words.js";
 
 export { ViewerState };
@@ -28,6 +37,9 @@ const STALE_AFTER_S = 1;
 const WATCH_INTERVAL_S = 0.25;
 /** How often a silent server is asked whether it still knows us. */
 const PROBE_INTERVAL_S = 1;
+/** A working path connects in well under a second; plain images fill in for a slower one. */
+const FALL_BACK_AFTER_S = 4;
+const FALL_BACK_PROBLEMS = new Set([WhepProblem.NO_PATH, WhepProblem.NO_CODEC, WhepProblem.NO_WEBRTC]);
 
 const STATE_OF_CLIENT = Object.freeze({
   [WhepState.IDLE]: ViewerState.IDLE,
@@ -38,25 +50,39 @@ const STATE_OF_CLIENT = Object.freeze({
   [WhepState.CLOSED]: ViewerState.CLOSED,
 });
 
+const FILL = Object.freeze({ width: "100%", height: "100%", objectFit: "contain", display: "block" });
+const SPOKEN_ONLY = Object.freeze({ position: "absolute", width: "1px", height: "1px", overflow: "hidden", margin: 0 });
+
 /**
  * @typedef {object} ViewerConfig
  * @property {string} [stream] name of the stream; the server's first one by default
  * @property {string | URL} [server] where the server's pages begin; where this module came from by default
  * @property {string} [token] for a server that does not know this browser by its cookie
  * @property {boolean} [smooth] let the browser delay pictures for an even pace; false shows each as soon as it can
+ * @property {boolean} [boxes] draw detections; true by default
  */
 
 export class Viewer extends EventTarget {
   #container;
   #config;
-  #video = document.createElement("video");
-  #words = document.createElement("p");
+  #video = Object.assign(document.createElement("video"), { muted: true, autoplay: true, playsInline: true });
+  #words = Object.assign(document.createElement("p"), { className: "picam-words", ariaHidden: "true" });
+  #age = Object.assign(document.createElement("p"), { className: "picam-age", hidden: true });
   #said = document.createElement("p");
+  #boxes = new Boxes();
+  #latency = new LatencyMeter();
+  #metadata = new Metadata(() => this.#onNews());
   #client;
+  #mjpeg;
   #state = ViewerState.IDLE;
   #error = undefined;
+  /** What is known of the picture on the screen. */
+  #presented = null;
+  #info = undefined;
+  #boxesAreExact = false;
   #lastFrameAt = 0;
   #lastProbeAt = 0;
+  #connectingSince = Infinity;
   #stopFrames = null;
   #watch = 0;
 
@@ -67,13 +93,18 @@ export class Viewer extends EventTarget {
   constructor(container, config = {}) {
     super();
     this.#container = container;
-    this.#config = { server: new URL(".", import.meta.url), smooth: false, ...config };
+    this.#config = { server: new URL(".", import.meta.url), smooth: false, boxes: true, ...config };
+    this.#boxes.enabled = this.#config.boxes;
     this.#client = new WhepClient({
       url: this.#endpoint("whep"),
       token: config.token,
-      onStream: (stream, peer) => this.#play(stream, peer),
-      onState: (state, error) => this.#enter(STATE_OF_CLIENT[state], error),
+      metadata: true,
+      onStream: (stream) => this.#play(stream),
+      onMetadata: (channel) => this.#metadata.listen(channel),
+      onState: (state, error) => this.#onClient(state, error),
     });
+    const headers = config.token ? { Authorization: `Bearer ${config.token}` } : {};
+    this.#mjpeg = new MjpegPlayer(this.#endpoint("mjpeg"), headers, () => this.#onPlainPicture());
     this.#build();
   }
 
@@ -87,9 +118,33 @@ export class Viewer extends EventTarget {
     return this.#video;
   }
 
-  /** @returns {RTCPeerConnection | null} */
+  /** @returns {RTCPeerConnection | null} for statistics */
   get peer() {
     return this.#client.peer;
+  }
+
+  /** What is drawn, and the class filter: `boxes.hidden` is a Set of labels. @returns {Boxes} */
+  get boxes() {
+    return this.#boxes;
+  }
+
+  /** @returns {import("./latency.js").LatencySummary | null} null while unknown */
+  get latency() {
+    return this.#latency.summary(this.#metadata.clock);
+  }
+
+  /** @returns {string} which encoding of the stream this viewer gets, such as "h264/full" */
+  get rendition() {
+    return this.#info?.rendition ?? "";
+  }
+
+  get smooth() {
+    return this.#config.smooth;
+  }
+
+  set smooth(smooth) {
+    this.#config.smooth = smooth;
+    for (const receiver of this.peer?.getReceivers() ?? []) setPlayout(receiver, smooth);
   }
 
   start() {
@@ -99,15 +154,24 @@ export class Viewer extends EventTarget {
     this.#client.start();
   }
 
-  /** Leave the stream and the element empty. */
+  /** Leave the stream, and leave the element empty. */
   close() {
     clearInterval(this.#watch);
     this.#watch = 0;
     this.#stopFrames?.();
     this.#client.close();
+    this.#mjpeg.stop();
+    this.#metadata.close();
+    this.#boxes.close();
     this.#video.srcObject = null;
     this.#container.replaceChildren();
     delete this.#container.dataset.state;
+  }
+
+  /** @param {{boxes?: boolean}} [options] @returns {Promise<Blob>} PNG of the picture shown, at its own size */
+  snapshot({ boxes = false } = {}) {
+    const picture = this.#state === ViewerState.FALLBACK ? this.#mjpeg.canvas : this.#video;
+    return snapshot(picture, (boxes && this.#boxes.shown) || undefined);
   }
 
   #endpoint(kind) {
@@ -116,19 +180,21 @@ export class Viewer extends EventTarget {
   }
 
   #build() {
-    Object.assign(this.#video, { muted: true, autoplay: true, playsInline: true, className: "picam-video" });
-    this.#video.setAttribute("aria-label", `Live video${this.#config.stream ? ` of ${this.#config.stream}` : ""}`);
-    Object.assign(this.#video.style, { width: "100%", height: "100%", objectFit: "contain", display: "block" });
+    Object.assign(this.#video.style, FILL);
+    Object.assign(this.#mjpeg.canvas.style, FILL);
+    Object.assign(this.#said.style, SPOKEN_ONLY);
+    this.#video.className = this.#mjpeg.canvas.className = "picam-video";
+    this.#video.ariaLabel = `Live video${this.#config.stream ? ` of ${this.#config.stream}` : ""}`;
     // Two texts: the visible one counts seconds, the spoken one only says what changed.
-    Object.assign(this.#words, { className: "picam-words", ariaHidden: "true" });
-    Object.assign(this.#said.style, { position: "absolute", width: "1px", height: "1px", overflow: "hidden", margin: 0 });
     this.#said.setAttribute("role", "status");
-    this.#container.replaceChildren(this.#video, this.#words, this.#said);
+    this.#container.replaceChildren(this.#video, this.#boxes.canvas, this.#age, this.#words, this.#said);
   }
 
-  #play(stream, peer) {
+  #play(stream) {
+    this.#presented = null;
+    this.#latency.reset();
     this.#lastFrameAt = performance.now();
-    for (const receiver of peer.getReceivers()) setPlayout(receiver, this.#config.smooth);
+    this.smooth = this.#config.smooth;
     this.#video.srcObject = stream;
     // Autoplay of muted video may still be refused (low-power mode); the first click plays then.
     this.#video.play().catch(() => addEventListener("click", () => this.#video.play(), { once: true }));
@@ -136,15 +202,67 @@ export class Viewer extends EventTarget {
 
   #onFrame(metadata) {
     this.#lastFrameAt = performance.now();
+    this.#presented = metadata;
     if (this.#client.state === WhepState.CONNECTED) this.#enter(ViewerState.LIVE);
-    this.dispatchEvent(new CustomEvent("frame", { detail: metadata }));
+    this.#info = undefined;
+    this.#boxesAreExact = false;
+    this.#onNews();
+    if (!this.#info) this.#boxes.clear();
+    const detail = { metadata, info: this.#info, boxes: this.#boxes.shown };
+    this.dispatchEvent(new CustomEvent("frame", { detail }));
+  }
+
+  /** A picture came, or a message that may be about the picture on the screen. */
+  #onNews() {
+    const info = this.#metadata.frame(this.#presented?.rtpTimestamp);
+    if (!info || this.#boxesAreExact) return;
+    const found = this.#metadata.detections(info);
+    if (!this.#info) this.#latency.add(this.#presented, info, found, this.#metadata.clock);
+    this.#info = info;
+    this.#boxesAreExact = found?.stamp_us === info.stamp_us;
+    this.#showBoxes(found, found ? (info.stamp_us - found.stamp_us) / 1000 : 0);
+  }
+
+  #showBoxes(found, ageMs) {
+    const isNew = this.#boxes.show(found, ageMs);
+    const isOld = ageMs > 0 && this.#boxes.shown !== null;
+    this.#age.hidden = !isOld;
+    if (isOld) this.#age.textContent = `boxes ${Math.round(ageMs)} ms old`;
+    if (!isNew) return;
+    const labels = [...this.#boxes.classes.keys()];
+    this.dispatchEvent(new CustomEvent("classes", { detail: { labels } }));
+  }
+
+  #onClient(state, error) {
+    if (state === WhepState.CONNECTED) this.#connectingSince = Infinity;
+    else if (state === WhepState.CONNECTING) this.#connectingSince = performance.now();
+    if (state !== WhepState.CONNECTED) this.#metadata.close();
+    if (FALL_BACK_PROBLEMS.has(error?.problem)) this.#mjpeg.start();
+    // Attempts in the background are of no interest to who sees a picture.
+    if (this.#state === ViewerState.FALLBACK && this.#mjpeg.isRunning && state !== WhepState.CLOSED) return;
+    this.#enter(STATE_OF_CLIENT[state], error);
+  }
+
+  #onPlainPicture() {
+    if (this.#state === ViewerState.LIVE) return;
+    this.#lastFrameAt = performance.now();
+    if (this.#state !== ViewerState.FALLBACK) this.#video.replaceWith(this.#mjpeg.canvas);
+    this.#boxes.clear();
+    this.#enter(ViewerState.FALLBACK);
   }
 
   #watchFrames() {
+    const now = performance.now();
     // A hidden page presents nothing, which says nothing about the stream.
-    if (document.hidden) this.#lastFrameAt = performance.now();
-    const age = (performance.now() - this.#lastFrameAt) / 1000;
-    if (this.#client.state !== WhepState.CONNECTED || age < STALE_AFTER_S) return;
+    if (document.hidden) this.#lastFrameAt = now;
+    if (now - this.#connectingSince > FALL_BACK_AFTER_S * 1000) this.#mjpeg.start();
+    const age = (now - this.#lastFrameAt) / 1000;
+    if (age < STALE_AFTER_S) return;
+    if (this.#client.state === WhepState.CONNECTED) this.#becomeStale(age);
+    else if (this.#state === ViewerState.FALLBACK) this.#enter(ViewerState.CONNECTING);
+  }
+
+  #becomeStale(age) {
     this.#enter(ViewerState.STALE);
     this.#show(`${wordsFor(ViewerState.STALE)} ${durationWords(age)}`);
     this.#probe();
@@ -159,6 +277,7 @@ export class Viewer extends EventTarget {
   }
 
   #enter(state, error = undefined) {
+    if (state === ViewerState.LIVE) this.#leaveFallback();
     if (state === this.#state && error?.problem === this.#error?.problem) return;
     this.#state = state;
     this.#error = error;
@@ -168,6 +287,12 @@ export class Viewer extends EventTarget {
     this.#show(words);
     const detail = { state, words, problem: error?.problem, message: error?.message };
     this.dispatchEvent(new CustomEvent("state", { detail }));
+  }
+
+  #leaveFallback() {
+    if (!this.#mjpeg.isRunning) return;
+    this.#mjpeg.stop();
+    this.#mjpeg.canvas.replaceWith(this.#video);
   }
 
   #show(words) {

@@ -28,6 +28,7 @@ export const WhepProblem = Object.freeze({
   NOT_ALLOWED: "not-allowed",
   UNKNOWN_STREAM: "unknown-stream",
   NO_CODEC: "no-codec",
+  NO_WEBRTC: "no-webrtc",
   UNREACHABLE: "unreachable",
   SERVER_ERROR: "server-error",
   NO_PATH: "no-path",
@@ -46,7 +47,7 @@ const PROBLEM_OF_STATUS = Object.freeze({
 });
 
 /** Trying again cannot help before a person has done something. */
-const FINAL_PROBLEMS = new Set([WhepProblem.NOT_ALLOWED, WhepProblem.NO_CODEC]);
+const FINAL_PROBLEMS = new Set([WhepProblem.NOT_ALLOWED, WhepProblem.NO_CODEC, WhepProblem.NO_WEBRTC]);
 
 /** ICE over a working path takes well under a second; a TURN relay may need a few. */
 const CONNECT_DEADLINE_S = 10;
@@ -57,6 +58,8 @@ const TRICKLE_DELAY_S = 0.05;
 const FIRST_BACKOFF_S = 0.3;
 /** A restarted robot should be seen within seconds, so the pauses stay short. */
 const LONGEST_BACKOFF_S = 2;
+/** A network without a path for video seldom gets one, and every attempt costs the robot a session. */
+const LONGEST_BACKOFF_WITHOUT_PATH_S = 30;
 
 /** Why an attempt failed, in our words (`problem`) and, where it gave any, in the server's (`message`). */
 export class WhepError extends Error {
@@ -167,7 +170,7 @@ export class WhepClient {
         this.#enter(WhepState.REFUSED, error);
         return;
       }
-      const pause = error.retryAfter ?? Math.min(FIRST_BACKOFF_S * 2 ** failures++, LONGEST_BACKOFF_S);
+      const pause = error.retryAfter ?? backoffSeconds(failures++, error.problem);
       this.#enter(WhepState.WAITING, error, pause);
       await sleep(pause, signal);
     }
@@ -188,6 +191,7 @@ export class WhepClient {
   }
 
   async #connect(signal) {
+    if (typeof RTCPeerConnection === "undefined") throw new WhepError(WhepProblem.NO_WEBRTC);
     const peer = this.#openPeer();
     const trickle = this.#trickle(peer, signal);
     const offer = await peer.createOffer();
@@ -310,6 +314,11 @@ export class WhepClient {
     this.#state = state;
     this.#config.onState?.(state, error, retryIn);
   }
+}
+
+function backoffSeconds(failures, problem) {
+  const longest = problem === WhepProblem.NO_PATH ? LONGEST_BACKOFF_WITHOUT_PATH_S : LONGEST_BACKOFF_S;
+  return Math.min(FIRST_BACKOFF_S * 2 ** failures, longest);
 }
 
 async function errorOf(response) {

@@ -32,6 +32,7 @@ const WORDS_OF_PROBLEM = Object.freeze({
   [WhepProblem.NOT_ALLOWED]: "Not allowed: this robot asks for its token",
   [WhepProblem.UNKNOWN_STREAM]: "The robot has no stream of this name",
   [WhepProblem.NO_CODEC]: "This browser shares no video codec with the robot",
+  [WhepProblem.NO_WEBRTC]: "This browser has no WebRTC",
   [WhepProblem.UNREACHABLE]: "The robot does not answer",
   [WhepProblem.SERVER_ERROR]: "The robot reports an error",
   [WhepProblem.NO_PATH]: "No network path for video",

@@ -1,0 +1,114 @@
+"""What travels beside the pictures on a viewer's data channel `metadata`: JSON both ways.
+
+To the viewer, once for each picture: {"type": "frame", "rtp": its RTP timestamp, "stamp_us": time of capture,
+"received_us": arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}; and whenever something was
+looked for in a picture: {"type": "detections", "stamp_us": that picture's time of capture, "width", "height",
+"inference_us", "items": [{"id", "label", "score", "box": [x0, y0, x1, y1]}, ...]}, boxes in pixels of a picture
+of that size. Times are microseconds since 1970 by this machine's clock: integers that JavaScript holds exactly.
+
+From the viewer: {"type": "ping", "t0": any number}, answered by {"type": "pong", "t0", "received_us", "sent_us"},
+from which it estimates the difference between our clock and its own.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+
+from picam_webrtc.detection import Detections
+from picam_webrtc.streaming.rendition import EncodedFrame
+
+LABEL = "metadata"
+MOST_BUFFERED = 64 * 1024
+"""Bytes that may wait for a slow link; what belongs to pictures long gone is left out instead."""
+LONGEST_MESSAGE = 256
+"""Characters of a viewer's message that are looked at: a ping has 40."""
+
+
+class TextChannel(Protocol):
+    """The part of an RTCDataChannel that is used here."""
+
+    @property
+    def bufferedAmount(self) -> int: ...  # noqa: N802 -- W3C's name
+
+    @property
+    def readyState(self) -> str: ...  # noqa: N802 -- W3C's name
+
+    def send(self, data: str) -> None: ...
+
+
+class MetadataChannel:
+    """One viewer's channel. Everything runs on the loop, nothing waits, nothing is sent after it has closed."""
+
+    def __init__(self, channel: TextChannel, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._channel = channel
+        self._now_ns = now_ns
+
+    def send_frame(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
+        """Describe a picture whose packets carry that RTP timestamp."""
+        self._send(
+            {
+                "type": "frame",
+                "rtp": rtp_timestamp,
+                "stamp_us": frame.stamp_ns // 1000,
+                "received_us": frame.received_ns // 1000,
+                "encoded_us": frame.encoded_ns // 1000,
+                "rendition": str(frame.key),
+            }
+        )
+
+    def send_detections(self, detections: Detections) -> None:
+        self._send_text(detections_text(detections))
+
+    def receive(self, message: object) -> None:
+        """Answer a ping; anything else is ignored, since a viewer has nothing else to say."""
+        received_us = self._now_ns() // 1000
+        sent_at = _ping_time(message)
+        if sent_at is None:
+            return
+        self._send({"type": "pong", "t0": sent_at, "received_us": received_us, "sent_us": self._now_ns() // 1000})
+
+    def _send(self, message: dict[str, object]) -> None:
+        self._send_text(json.dumps(message))
+
+    def _send_text(self, text: str) -> None:
+        if self._channel.readyState == "open" and self._channel.bufferedAmount < MOST_BUFFERED:
+            self._channel.send(text)
+
+
+@lru_cache(maxsize=8)
+def detections_text(detections: Detections) -> str:
+    """The message about `detections`; made once for all viewers."""
+    items = [
+        {
+            "id": item.class_id,
+            "label": item.label,
+            "score": round(item.score, 3),
+            "box": [round(value, 1) for value in (item.bbox.x0, item.bbox.y0, item.bbox.x1, item.bbox.y1)],
+        }
+        for item in detections.items
+    ]
+    message = {
+        "type": "detections",
+        "stamp_us": detections.stamp_ns // 1000,
+        "width": detections.width,
+        "height": detections.height,
+        "inference_us": detections.inference_ns // 1000,
+        "items": items,
+    }
+    return json.dumps(message)
+
+
+def _ping_time(message: object) -> float | None:
+    """The viewer's own time in a ping; None for whatever is none."""
+    if not isinstance(message, str) or len(message) > LONGEST_MESSAGE:
+        return None
+    try:
+        ping = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(ping, dict) or ping.get("type") != "ping":
+        return None
+    sent_at = ping.get("t0")
+    return sent_at if isinstance(sent_at, int | float) and not isinstance(sent_at, bool) else None
