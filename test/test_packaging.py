@@ -68,11 +68,14 @@ def test_the_viewer_page_is_installed(prefix: Path) -> None:
 def test_an_executable_stands_where_ros2_run_looks_and_starts(prefix: Path, name: str) -> None:
     executable = prefix / "lib/picam_webrtc" / name
     assert os.access(executable, os.X_OK)
+    setup = prefix / "local_setup.sh"  # colcon's; what pip installed is found as any package of an environment is
     packages = [str(path) for path in prefix.glob("lib/python3*/site-packages")]
-    environment = {**os.environ, "PYTHONPATH": ":".join(packages), "AMENT_PREFIX_PATH": f"{prefix}:{sys.prefix}"}
+    environment = {**os.environ, "COLCON_CURRENT_PREFIX": str(prefix), "PYTHONPATH": ":".join(packages)}
+    arguments = "--ros-args -p source:=webcam -p transform:=webcam"
+    sourced = f". {setup} && " if setup.exists() else ""
 
     ended = subprocess.run(
-        [sys.executable, executable, "--ros-args", "-p", "source:=webcam", "-p", "transform:=webcam"],
+        ["sh", "-c", f"{sourced}exec {sys.executable} {executable} {arguments}"],
         env=environment, cwd=prefix, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
