@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -75,8 +75,9 @@ class Viewer:
 
     async def leave(self) -> None:
         if self._session_url:
-            async with self._http.delete(self._session_url) as response:
-                assert response.status in (200, 204, 404), await response.text()
+            with suppress(aiohttp.ClientConnectionError):  # a server that has ended holds no session
+                async with self._http.delete(self._session_url) as response:
+                    assert response.status in (200, 204, 404), await response.text()
             self._session_url = ""
         await self.connection.close()
 

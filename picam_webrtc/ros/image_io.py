@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -78,8 +78,8 @@ class ImagePublisher:
         self._change(consumers=(*self._consumers, consume))
         return lambda: self._change(consumers=tuple(one for one in self._consumers if one is not consume))
 
-    def _on_matched(self, event: "object") -> None:
-        self._change(remote=event.current_count)  # type: ignore[attr-defined]
+    def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
+        self._change(remote=event.current_count)
 
     def _change(self, *, remote: int | None = None, consumers: tuple[OnFrame, ...] | None = None) -> None:
         with self._lock:

@@ -178,7 +178,13 @@ def forward_logs(stack: AsyncExitStack, node: Node, *modules: str) -> None:
     debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
     for module in modules:
         logger = logging.getLogger(f"{PACKAGE}.{module}")
+        stack.callback(_restore, logger, logger.level, logger.propagate, handler)
         logger.setLevel(logging.DEBUG if debug else logging.INFO)
         logger.propagate = False
         logger.addHandler(handler)
-        stack.callback(logger.removeHandler, handler)
+
+
+def _restore(logger: logging.Logger, level: int, propagate: bool, handler: logging.Handler) -> None:
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = propagate

@@ -28,7 +28,7 @@ class StreamTopic:
         self, node: Node, topic: str, call_soon: Callable[[Callable[[], None]], None], local: LocalTopics
     ) -> None:
         self._node = node
-        self._topic = topic
+        self._topic: str = node.resolve_topic_name(topic)  # counting publishers knows no remapping
         self._call_soon = call_soon
         self._local = local
         self._subscription: ImageSubscription | None = None

@@ -1,6 +1,8 @@
 """The whole chain in real processes: topics for other nodes, viewers, and sleep when nobody listens."""
 
+import asyncio
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -20,6 +22,7 @@ from test.viewer import viewer
 pytestmark = pytest.mark.ros
 
 PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0, "idle_timeout": 0.5}
+STOP_WITHIN_S = 2.0
 FRAMES_IN_10_S = 300
 WARM_UP_FRAMES = 15
 """While the first ones pass, libraries are still being loaded and memory taken up; the newest frame wins then too."""
@@ -196,3 +199,15 @@ async def test_a_picture_reaches_the_viewer_with_its_frame_numbers_rising(pipeli
     numbers = [code.frame_number for code in codes if code is not None]
     assert len(numbers) >= 29
     assert np.all(np.diff(numbers) > 0)
+
+
+async def test_every_node_ends_within_two_seconds_while_somebody_watches(pipeline: Pipeline) -> None:
+    async with viewer(pipeline.url) as one:
+        await one.connect_by_whep()
+        await one.next_frame()
+        for process in {pipeline.webrtc, pipeline.inference, pipeline.camera}:
+            begin = time.monotonic()
+            assert await asyncio.to_thread(process.stop) == 0, process.output
+            assert time.monotonic() - begin < STOP_WITHIN_S
+            assert "Traceback" not in process.output
+    positions(pipeline.camera.lines, [r"Camera stopped", r"Camera closed successfully\."])
