@@ -35,7 +35,7 @@ class FramePacer:
 
     SLACK = 1.02
     """How much faster than the limit a source may run, because camera clocks differ."""
-    EARLY = 0.25
+    EARLY = 0.5
     """Of a frame's duration: how early a single frame may come, because cameras jitter."""
 
     def __init__(self, frame_rate: float) -> None:
