@@ -1,17 +1,23 @@
 """Fan-out of one stream's coded frames to its viewers, on the asyncio loop."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
-from picam_webrtc.streaming.rendition import Codec, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.viewer import Outlet, Viewer
+from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.viewer import Viewer
 
 LONGEST_REPLAY_S = 0.3
 """How old a key frame may be for a new viewer to start from it instead of from a new one."""
-LONGEST_REPLAY = 16
-"""Frames that are kept for new viewers."""
+HISTORY_FRAMES = 64
+"""Frames that are kept to be sent again: two seconds, longer than any viewer waits for a lost packet."""
+ESTIMATE_MARGIN = 0.85
+LEAST_SHARE = 0.4
+"""How the smallest rendition's bitrate follows the estimate of its slowest viewer, and how far."""
 
 
 class EncodingControl(Protocol):
@@ -21,36 +27,50 @@ class EncodingControl(Protocol):
 
     def request_keyframe(self, key: RenditionKey) -> None: ...
 
+    def nominal_bitrate(self, key: RenditionKey) -> int:
+        """A rendition's share of the stream's bitrate [bit/s]."""
 
-class RecentFrames:
-    """The newest key frame of a rendition and what followed it, as long as that is worth replaying."""
+    def set_bitrate(self, key: RenditionKey, bitrate: int) -> None: ...
+
+
+class History:
+    """The newest key frame of a rendition and what followed it: for lost packets, and for viewers that join now."""
 
     def __init__(self) -> None:
-        self._frames: list[EncodedFrame] = []
+        self._frames: deque[EncodedFrame] = deque(maxlen=HISTORY_FRAMES)
         self._since_s = 0.0
 
     def add(self, frame: EncodedFrame, now_s: float) -> None:
         if frame.keyframe:
-            self._frames = [frame]
+            self._frames.clear()
             self._since_s = now_s
-        elif self._frames and len(self._frames) < LONGEST_REPLAY:
-            self._frames.append(frame)
-        else:
-            self._frames = []
+        self._frames.append(frame)
 
     def replay(self, now_s: float) -> list[EncodedFrame]:
         """Everything since the key frame, or nothing where that is too long ago."""
-        return list(self._frames) if now_s - self._since_s <= LONGEST_REPLAY_S else []
+        fresh = self._frames and self._frames[0].keyframe and now_s - self._since_s <= LONGEST_REPLAY_S
+        return list(self._frames) if fresh else []
+
+    def packet(self, index: int) -> tuple[EncodedFrame, int] | None:
+        """The frame that packet `index` of the rendition is of, and its number in there."""
+        for frame in reversed(self._frames):
+            if index >= frame.first_packet:
+                number = index - frame.first_packet
+                return (frame, number) if number < len(frame.payloads) else None
+        return None
 
 
 class Broadcast:
     """The viewers of one stream. Every method runs on the loop."""
 
-    def __init__(self, control: EncodingControl, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, control: EncodingControl, now_s: Callable[[], float] = time.monotonic, adaptive: bool = True
+    ) -> None:
+        self.adaptive = adaptive
         self._control = control
         self._now_s = now_s
         self._viewers: dict[Viewer, None] = {}
-        self._recent: dict[RenditionKey, RecentFrames] = {}
+        self._histories: dict[RenditionKey, History] = {}
 
     @property
     def viewers(self) -> tuple[Viewer, ...]:
@@ -60,45 +80,66 @@ class Broadcast:
         """A new viewer, on full quality. Its first frame is a key frame: one just made, or one made for it."""
         viewer = Viewer(codec, outlet, self._control.request_keyframe, self._now_s)
         self._viewers[viewer] = None
-        self.update_renditions()
-        recent = self._recent[viewer.rendition].replay(self._now_s())
+        self._update_renditions()
+        history = self._histories[viewer.rendition]
+        recent = history.replay(self._now_s())
         if not recent:
             self._control.request_keyframe(viewer.rendition)
         for frame in recent:
-            viewer.take(frame)
+            viewer.take(frame, history)
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
         """Idempotent."""
         if viewer in self._viewers:
             del self._viewers[viewer]
-            self.update_renditions()
-
-    def assign(self, viewer: Viewer, rung: int) -> None:
-        """Move a viewer to another rung of the ladder at that rendition's next key frame."""
-        viewer.wanted = RenditionKey(viewer.rendition.codec, rung)
-        self.update_renditions()
-        viewer.want(rung)
+            self._update_renditions()
 
     def deliver(self, frame: EncodedFrame) -> None:
         """Hand a frame to everyone whom it concerns."""
-        recent = self._recent.get(frame.key)
-        if recent is None:
+        history = self._histories.get(frame.key)
+        if history is None:
             return
-        recent.add(frame, self._now_s())
+        history.add(frame, self._now_s())
         for viewer in self.viewers:
-            viewer.take(frame)
-        self.update_renditions()
+            viewer.take(frame, history)
+        if frame.keyframe:
+            self._update_renditions()
 
     def tell(self, detections: Detections) -> None:
         """Hand what was found in a frame to every viewer."""
         for viewer in self.viewers:
             viewer.outlet.tell(detections)
 
-    def update_renditions(self) -> None:
+    def adapt(self) -> None:
+        """Give every viewer the rendition that its link takes; to be called about twice a second."""
+        for viewer in self.viewers:
+            rung = viewer.decide()
+            if self.adaptive and rung != viewer.wanted.rung:
+                self.assign(viewer, rung)
+        for key in self._histories:
+            if self.adaptive and key.rung == LOWEST:
+                self._fit_bitrate(key)
+
+    def assign(self, viewer: Viewer, rung: int) -> None:
+        """Move a viewer to another rung of the ladder at that rendition's next key frame."""
+        viewer.wanted = RenditionKey(viewer.rendition.codec, rung)
+        self._update_renditions()
+        if viewer.wanted != viewer.rendition:
+            self._control.request_keyframe(viewer.wanted)
+
+    def _fit_bitrate(self, key: RenditionKey) -> None:
+        """The smallest rendition alone follows its slowest viewer, for nobody has a smaller one to change to."""
+        nominal = self._control.nominal_bitrate(key)
+        now_s = self._now_s()
+        estimates = [viewer.adaptation.estimate(now_s) for viewer in self._viewers if viewer.rendition == key]
+        lowest = min((estimate for estimate in estimates if estimate is not None), default=inf)
+        self._control.set_bitrate(key, round(min(max(ESTIMATE_MARGIN * lowest, LEAST_SHARE * nominal), nominal)))
+
+    def _update_renditions(self) -> None:
         """Have just those renditions encoded that a viewer gets or waits for."""
         needed = {key: None for viewer in self._viewers for key in (viewer.rendition, viewer.wanted)}
-        if needed.keys() == self._recent.keys():
+        if needed.keys() == self._histories.keys():
             return
-        self._recent = {key: self._recent.get(key) or RecentFrames() for key in needed}
+        self._histories = {key: self._histories.get(key) or History() for key in needed}
         self._control.set_renditions(needed)

@@ -14,20 +14,21 @@ class MediaClock:
     that is set, a recording that starts again) moves the origin, so that viewers see an ordinary step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
+        self._start = start
         self._origin_ns: int | None = None
         self._last = 0
 
     def timestamp(self, stamp_ns: int) -> int:
         if self._origin_ns is None:
             self._origin_ns = stamp_ns
-            return self._last
+            return self._start
         timestamp = (stamp_ns - self._origin_ns) * VIDEO_CLOCK_HZ // NANOSECONDS
         if not 0 < timestamp - self._last <= LONGEST_GAP:
             timestamp = self._last + NOMINAL_STEP
             self._origin_ns = stamp_ns - timestamp * NANOSECONDS // VIDEO_CLOCK_HZ
         self._last = timestamp
-        return timestamp
+        return self._start + timestamp
 
 
 class FramePacer:

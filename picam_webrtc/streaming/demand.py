@@ -1,8 +1,10 @@
 """Encoding while somebody needs it: the encode thread's life, and the way of its frames to the asyncio loop."""
 
 import asyncio
+import secrets
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
@@ -12,10 +14,12 @@ from picam_webrtc.streaming.clock import MediaClock
 from picam_webrtc.streaming.encode_thread import EncodeThread
 from picam_webrtc.streaming.encoder import EncoderFactory
 from picam_webrtc.streaming.encoding import RenditionEncoder
-from picam_webrtc.streaming.rendition import EncodedFrame, RenditionKey
+from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame, RenditionKey
 
 HANDOFF_LIMIT = 16
 """Coded frames on their way to the loop; a loop that is further behind loses frames up to the next key frame."""
+NOTABLE_CHANGE = {Codec.H264: 0.1, Codec.VP8: 0.3}
+"""Relative changes of the bitrate that are carried out: VP8 pays for each with a key frame."""
 
 
 class Handoff:
@@ -68,23 +72,32 @@ class DetectionsFeed:
         self._deliver(detections)
 
 
+@dataclass(slots=True)
+class InputCounts:
+    frames_in: int = 0
+    frames_overtaken: int = 0
+    frames_lost_to_loop: int = 0
+
+
 class EncodingOnDemand:
     """Runs an encode thread while any rendition is wanted. Every method but `put` runs on the loop."""
 
     def __init__(self, settings: WebRtcSettings, deliver: Callable[[EncodedFrame], None]) -> None:
         self._settings = settings
         self._deliver = deliver
-        self._clock = MediaClock()
+        # RTP timestamps start at a random value (RFC 3550, section 5.1), the same one for all viewers.
+        self._clock = MediaClock(secrets.randbits(31))
         self._factory = EncoderFactory()
         self._thread: EncodeThread | None = None
         self._ending: list[EncodeThread] = []
-        self.frames_in = 0
+        self._counts = InputCounts()
+        self._handoff: Handoff | None = None
 
     def put(self, frame: Frame) -> None:
         """From any thread, never blocks; while nothing is wanted the frame is let go of at once."""
         thread = self._thread
         if thread is not None:
-            self.frames_in += 1
+            self._counts.frames_in += 1
             thread.put(frame)
 
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None:
@@ -103,8 +116,30 @@ class EncodingOnDemand:
         if rendition is not None:
             rendition.gate.request()
 
+    def nominal_bitrate(self, key: RenditionKey) -> int:
+        """A rendition's share of the stream's bitrate [bit/s]."""
+        return round(self._settings.bitrate * LADDER[key.rung].bitrate_share)
+
+    def set_bitrate(self, key: RenditionKey, bitrate: int) -> None:
+        """Have a rendition aim lower than its share, or at it again; small changes are not worth the trouble."""
+        rendition = self._thread.rendition(key) if self._thread is not None else None
+        if rendition is None:
+            return
+        change = abs(bitrate - rendition.bitrate)
+        if change > NOTABLE_CHANGE[key.codec] * rendition.bitrate or bitrate == rendition.nominal_bitrate:
+            rendition.bitrate = bitrate
+
     def renditions(self) -> tuple[RenditionEncoder, ...]:
         return self._thread.renditions() if self._thread is not None else ()
+
+    @property
+    def counts(self) -> InputCounts:
+        """Since the start, encode threads that have ended included."""
+        counts = replace(self._counts)
+        if self._thread is not None and self._handoff is not None:
+            counts.frames_overtaken += self._thread.overtaken
+            counts.frames_lost_to_loop += self._handoff.dropped
+        return counts
 
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over changed parameters while running."""
@@ -120,10 +155,11 @@ class EncodingOnDemand:
             await asyncio.to_thread(thread.join)
 
     def _new_thread(self) -> EncodeThread:
-        handoff = Handoff(asyncio.get_running_loop(), self._deliver)
-        return EncodeThread(self._settings, self._clock, handoff.put, self._factory)
+        self._handoff = Handoff(asyncio.get_running_loop(), self._deliver)
+        return EncodeThread(self._settings, self._clock, self._handoff.put, self._factory)
 
     def _stop_thread(self) -> None:
+        self._counts = self.counts
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.stop()

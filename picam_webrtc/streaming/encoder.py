@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -30,12 +30,17 @@ class EncoderError(PicamWebrtcError):
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """`bitrate` [bit/s]; `frame_rate` is what rate control reckons with; `hardware` permits a hardware encoder."""
+    """What is encoded, and how.
+
+    `bitrate` [bit/s] may change in place up to `ceiling` where the encoder can; `frame_rate` is what rate control
+    reckons with; `hardware` permits a hardware encoder.
+    """
 
     codec: Codec
     width: int
     height: int
     bitrate: int
+    ceiling: int
     frame_rate: float
     hardware: bool = False
 
@@ -60,7 +65,7 @@ class VideoEncoder(Protocol):
         """Pictures that are ready, in order; a hardware encoder may be one behind. Raises EncoderError."""
 
     def set_bitrate(self, bitrate: int, /) -> bool:
-        """Change the bitrate in place; False where the encoder has to be opened anew."""
+        """Change the bitrate, and `config`, in place; False where the encoder has to be opened anew."""
 
     def close(self) -> None: ...
 
@@ -154,9 +159,14 @@ class X264Encoder(_PyAvEncoder):
 
     name = "libx264"
 
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__(config)
+        self.set_bitrate(config.bitrate)
+
     def _new_context(self, config: EncoderConfig) -> VideoCodecContext:
         context = super()._new_context(config)
         context.profile = "Baseline"
+        context.bit_rate = config.ceiling
         return context
 
     def _options(self, config: EncoderConfig, /) -> dict[str, str]:
@@ -166,16 +176,17 @@ class X264Encoder(_PyAvEncoder):
             "forced-idr": "1",
             "sc_threshold": "0",
             # x264 takes a later change of the bitrate only if it was opened as CBR.
-            "maxrate": str(config.bitrate),
-            "bufsize": str(round(config.bitrate * RATE_BUFFER_S)),
+            "maxrate": str(config.ceiling),
+            "bufsize": str(round(config.ceiling * RATE_BUFFER_S)),
             "x264-params": "colormatrix=smpte170m",
         }
 
     def set_bitrate(self, bitrate: int, /) -> bool:
-        """In place downwards from the bitrate at opening, which is the ceiling of x264's rate buffer."""
-        if bitrate > self.config.bitrate:
+        """In place up to the ceiling, which is that of x264's rate buffer."""
+        if bitrate > self.config.ceiling:
             return False
         self._context.bit_rate = bitrate
+        self.config = replace(self.config, bitrate=bitrate)
         return True
 
 

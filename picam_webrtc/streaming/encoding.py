@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming import i420
 from picam_webrtc.streaming.encoder import EncodedPicture, EncoderConfig, EncoderError, EncoderFactory, VideoEncoder
 from picam_webrtc.streaming.keyframes import KeyframeGate
+from picam_webrtc.streaming.payloads import cut
 from picam_webrtc.streaming.rendition import LADDER, EncodedFrame, RenditionKey
 
 ENCODER_BACKLOG = 8
@@ -37,7 +38,10 @@ class EncodingCounts:
 
 
 class RenditionEncoder:
-    """Lives on the encode thread, but for `gate`, `counts` and `bitrate` [bit/s], which any thread may use."""
+    """Lives on the encode thread, but for `gate`, `counts` and `bitrate`, which any thread may use.
+
+    `bitrate` [bit/s] may be lowered from `nominal_bitrate` and raised again without a key frame where the encoder can.
+    """
 
     def __init__(
         self,
@@ -52,14 +56,14 @@ class RenditionEncoder:
         self._factory = factory
         self._now_s = now_s
         self._encoder: VideoEncoder | None = None
-        self._encoder_bitrate = 0
         self._pixels: Pixels | None = None
         self._sources: dict[int, Source] = {}
+        self._packets = 0
         self.apply(settings)
 
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over bitrate, frame rate and key frame intervals from the next frame on."""
-        self.bitrate = round(settings.bitrate * LADDER[self.key.rung].bitrate_share)
+        self.bitrate = self.nominal_bitrate = round(settings.bitrate * LADDER[self.key.rung].bitrate_share)
         self.frame_rate = settings.encode_frame_rate
         self.hardware = settings.hardware_encoder
         self.gate.interval_s = settings.keyframe_interval
@@ -106,19 +110,18 @@ class RenditionEncoder:
     def _ready_encoder(self, pixels: Pixels) -> tuple[VideoEncoder, bool]:
         """The encoder for this picture, and whether it has just been opened."""
         width, height = pixels.shape[1], pixels.shape[0] * 2 // 3
-        encoder, bitrate = self._encoder, self.bitrate
-        if encoder is not None and encoder.config.width == width and encoder.config.height == height:
-            same_rate = encoder.config.frame_rate == self.frame_rate
-            if same_rate and (bitrate == self._encoder_bitrate or encoder.set_bitrate(bitrate)):
-                self._encoder_bitrate = bitrate
-                return encoder, False
+        ceiling = max(self.nominal_bitrate, self.bitrate)
+        wanted = EncoderConfig(self.key.codec, width, height, self.bitrate, ceiling, self.frame_rate, self.hardware)
+        encoder = self._encoder
         if encoder is not None:
+            if encoder.config == wanted:
+                return encoder, False
+            if replace(encoder.config, bitrate=self.bitrate) == wanted and encoder.set_bitrate(self.bitrate):
+                return encoder, False
             encoder.close()
             self._encoder = None
             self.counts.reopened += 1
-        config = EncoderConfig(self.key.codec, width, height, bitrate, self.frame_rate, self.hardware)
-        self._encoder = encoder = self._factory.open(config)
-        self._encoder_bitrate = bitrate
+        self._encoder = encoder = self._factory.open(wanted)
         self.counts.encoder, self.counts.width, self.counts.height = encoder.name, width, height
         return encoder, True
 
@@ -129,6 +132,9 @@ class RenditionEncoder:
 
     def _coded(self, picture: EncodedPicture, pixels: Pixels, encode_ns: int) -> EncodedFrame:
         source = self._sources.pop(picture.timestamp, None)
+        payloads = cut(self.key.codec, picture.data)
+        first_packet = self._packets
+        self._packets += len(payloads)
         self.counts.frames += 1
         self.counts.bytes += len(picture.data)
         self.counts.encode_ns += encode_ns
@@ -138,9 +144,11 @@ class RenditionEncoder:
             keyframe=picture.keyframe,
             timestamp=picture.timestamp,
             stamp_ns=source.frame.stamp_ns if source else 0,
-            width=pixels.shape[1],
-            height=pixels.shape[0] * 2 // 3,
-            encode_ns=encode_ns,
             received_ns=source.received_ns if source else 0,
             encoded_ns=time.time_ns(),
+            width=pixels.shape[1],
+            height=pixels.shape[0] * 2 // 3,
+            payloads=payloads,
+            payload_bytes=sum(map(len, payloads)),
+            first_packet=first_packet,
         )

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.streaming.rendition import EncodedFrame
+from picam_webrtc.streaming.rtp import RTP_TIMESTAMP_MASK
 
 LABEL = "metadata"
 MOST_BUFFERED = 64 * 1024
@@ -75,6 +76,26 @@ class MetadataChannel:
     def _send_text(self, text: str) -> None:
         if self._channel.readyState == "open" and self._channel.bufferedAmount < MOST_BUFFERED:
             self._channel.send(text)
+
+
+class RtpOrigin:
+    """Finds out what a sender that is not ours adds to our timestamps: it tells so after its first frame only."""
+
+    def __init__(self) -> None:
+        self._previous: EncodedFrame | None = None
+        self._origin: int | None = None
+
+    def learn(self, sent_timestamp: int | None, channel: MetadataChannel | None) -> None:
+        """`sent_timestamp` is the RTP timestamp of the frame described last."""
+        if self._origin is None and self._previous is not None and sent_timestamp is not None:
+            self._origin = sent_timestamp - self._previous.timestamp
+            self.describe(self._previous, channel)
+
+    def describe(self, frame: EncodedFrame, channel: MetadataChannel | None) -> None:
+        """Before the frame itself is sent, because what belongs to it must not come after it."""
+        self._previous = frame
+        if channel is not None and self._origin is not None:
+            channel.send_frame(frame, (self._origin + frame.timestamp) & RTP_TIMESTAMP_MASK)
 
 
 @lru_cache(maxsize=8)

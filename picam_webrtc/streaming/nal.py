@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 START_CODE = b"\x00\x00\x01"
 TYPE_MASK = 0x1F
-SPS, PPS, AUD, FILLER = 7, 8, 9, 12
+SEI, SPS, PPS, AUD, FILLER = 6, 7, 8, 9, 12
 
 
 def nal_units(data: bytes) -> Iterator[memoryview]:

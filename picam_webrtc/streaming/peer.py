@@ -1,14 +1,22 @@
 """One WebRTC connection (the only user of aiortc).
 
-Coded frames go through aiortc's own sender, as packets that it does not encode again.
+Coded frames leave by our own `RtpOutlet`, which takes the place of aiortc's packet loop. That needs members of aiortc
+that it does not promise; where they are missing or different, frames leave through aiortc's own sender, as packets that
+it does not encode again: slower, and as correct.
 """
 
 import asyncio
+import contextlib
+import inspect
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
+import aiortc
 import av
+import pylibsrtp
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
@@ -16,19 +24,32 @@ from aiortc import (
     RTCDataChannel,
     RTCPeerConnection,
     RTCRtpSender,
-    RTCRtpTransceiver,
     RTCSessionDescription,
     sdp,
 )
+from aiortc import codecs as aiortc_codecs
+from aiortc import rtp as aiortc_rtp
 from aiortc.exceptions import InvalidStateError, OperationError
-from aiortc.rtcrtpparameters import RTCRtpCodecCapability, RTCRtpCodecParameters
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecCapability,
+    RTCRtpCodecParameters,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpSendParameters,
+)
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
 from picam_webrtc.streaming import metadata
+from picam_webrtc.streaming.bitrate import Report
+from picam_webrtc.streaming.description import MIME_TYPES, check, first_common, one_line, video_of
 from picam_webrtc.streaming.encoder import TIME_BASE
-from picam_webrtc.streaming.metadata import MetadataChannel
+from picam_webrtc.streaming.metadata import MetadataChannel, RtpOrigin
+from picam_webrtc.streaming.outlet import Outlet, OutletCounts, RtpOutlet, Workbench
+from picam_webrtc.streaming.path import CurrentPath
 from picam_webrtc.streaming.rendition import Codec, EncodedFrame
+from picam_webrtc.streaming.reports import SenderClock, make_report
+from picam_webrtc.streaming.rtp import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
+from picam_webrtc.streaming.srtp import Protector
 from picam_webrtc.streaming.trickle import SdpFragment
 
 logger = logging.getLogger(__name__)
@@ -36,99 +57,101 @@ logger = logging.getLogger(__name__)
 QUEUE_LIMIT = 30
 """Coded frames that wait for aiortc's sender: a second; a sender that is slower skips to the next key frame."""
 CLOSE_TIMEOUT_S = 5.0
-RTP_TIMESTAMPS = 1 << 32
-MIME_TYPES = {Codec.H264: "video/h264", Codec.VP8: "video/vp8"}
+RTX_MIME_TYPE = "video/rtx"
+ICE_COMPONENT = 1
+
+
+class PeerEvents(Protocol):
+    """What a connection tells its owner, on the loop."""
+
+    def state_changed(self, state: str) -> None:
+        """`new`, `connecting`, `connected`, `failed` or `closed`."""
+
+    def started(self, codec: Codec, outlet: Outlet) -> None:
+        """Frames of that codec can be sent, through that outlet."""
+
+    def keyframe_requested(self) -> None: ...
+
+    def packets_lost(self, sequences: Sequence[int]) -> None: ...
+
+    def reported(self, report: Report) -> None: ...
+
+    def estimated(self, bitrate: float) -> None: ...
 
 
 class PiCameraTrack(MediaStreamTrack):
-    """A viewer's subscription to a stream: an `Outlet` on one side, a track of coded packets on the other."""
+    """An `Outlet` on one side, a track of coded packets for aiortc's own sender on the other."""
 
     kind = "video"
+    path = "aiortc"
 
-    def __init__(self, on_started: Callable[[], None]) -> None:
+    def __init__(self, events: PeerEvents) -> None:
         super().__init__()
+        self.codec: Codec | None = None
+        self.counts = OutletCounts()
         self.metadata: MetadataChannel | None = None
-        self.sent_rtp_timestamp: Callable[[], int | None] = lambda: None
-        self._on_started: Callable[[], None] | None = on_started
+        self.sender: RTCRtpSender | None = None
+        self._owner = events
+        self._started = False
         self._queue: asyncio.Queue[EncodedFrame] = asyncio.Queue(QUEUE_LIMIT)
-        self._previous: EncodedFrame | None = None
-        self._rtp_origin: int | None = None
+        self._origin = RtpOrigin()
 
     def send(self, frame: EncodedFrame) -> bool:
-        """See `Outlet`."""
-        try:
-            self._queue.put_nowait(frame)
-        except asyncio.QueueFull:
+        if self._queue.full():
             while not self._queue.empty():
                 self._queue.get_nowait()
             return False
+        self._queue.put_nowait(frame)
+        self.counts.packets += len(frame.payloads)
+        self.counts.bytes += frame.payload_bytes
         return True
 
+    def packet_index(self, _sequence: int, /) -> int | None:
+        return None
+
+    def resend(self, frame: EncodedFrame, number: int) -> None:
+        """aiortc answers requests for lost packets itself."""
+
     def tell(self, detections: Detections) -> None:
-        """See `Outlet`."""
         if self.metadata is not None:
             self.metadata.send_detections(detections)
 
     async def recv(self) -> "av.Packet[Any]":
         """The next coded frame; the sender's first call says that it is connected."""
-        if self._on_started is not None:
-            started, self._on_started = self._on_started, None
-            started()
-        self._learn_rtp_origin()
+        if not self._started and self.codec is not None:
+            self._started = True
+            self._owner.started(self.codec, self)
+        # Private, as there is no other way to know it; without it viewers lack metadata only.
+        self._origin.learn(getattr(self.sender, "_RTCRtpSender__rtp_timestamp", None), self.metadata)
         frame = await self._queue.get()
-        self._describe(frame)
-        self._previous = frame
+        self._origin.describe(frame, self.metadata)
         packet = av.Packet(frame.data)
         packet.pts, packet.time_base = frame.timestamp, TIME_BASE
         return packet
 
-    def _learn_rtp_origin(self) -> None:
-        """The sender counts from a random number that it keeps to itself, until the first frame has gone out."""
-        if self._rtp_origin is not None or self._previous is None:
-            return
-        sent = self.sent_rtp_timestamp()
-        if sent is not None:
-            self._rtp_origin = sent - self._previous.timestamp
-            self._describe(self._previous)
-
-    def _describe(self, frame: EncodedFrame) -> None:
-        """Before the frame itself is sent, because what belongs to it must not come after it."""
-        if self.metadata is not None and self._rtp_origin is not None:
-            self.metadata.send_frame(frame, (self._rtp_origin + frame.timestamp) % RTP_TIMESTAMPS)
-
 
 class Peer:
-    """A connection that sends one video; closed for good after `close` or a failure.
+    """A connection that sends one video; closed for good after `close` or a failure."""
 
-    `on_state` is told `connected`, `failed` and `closed`; `on_started` when frames can be sent, with the codec
-    that was negotiated and the outlet to send them through; `on_keyframe_request` when the viewer needs a key frame.
-    """
-
-    def __init__(
-        self,
-        codecs: Sequence[Codec],
-        *,
-        on_state: Callable[[str], None],
-        on_started: Callable[[Codec, PiCameraTrack], None],
-        on_keyframe_request: Callable[[], None],
-    ) -> None:
+    def __init__(self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench | None) -> None:
+        """With a `bench`, frames leave by our own outlet; it takes `direct_path_obstacle` to be None."""
         self._codecs = tuple(codecs)
-        self._on_started = on_started
-        self._codec: Codec | None = None
+        self._events = events
         self._transport_mid = ""
         self._ufrags: frozenset[str] = frozenset()
         # An empty list of servers, because none at all means a public one, and a wait for it where it is out of reach.
         configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._connection = RTCPeerConnection(configuration)
-        self._connection.on("connectionstatechange", lambda: on_state(self._connection.connectionState))
+        self._connection.on("connectionstatechange", lambda: events.state_changed(self._connection.connectionState))
         self._connection.on("datachannel", self._take_channel)
-        self._track = PiCameraTrack(self._started)
+        self._track = PiCameraTrack(events)
         self._transceiver = self._connection.addTransceiver(self._track, direction="sendonly")
         self._transceiver.setCodecPreferences(_preferences(self._codecs))
-        sender = self._transceiver.sender
-        _divert_keyframe_requests(sender, on_keyframe_request)
-        # Private, as there is no other way to know it; without it viewers lack metadata only.
-        self._track.sent_rtp_timestamp = lambda: getattr(sender, "_RTCRtpSender__rtp_timestamp", None)
+        self._track.sender = sender = self._transceiver.sender
+        if bench is not None:
+            _DirectSender.adopt(sender, self._track, events, bench)
+        else:
+            _divert_keyframe_requests(sender, events)
 
     async def make_offer(self) -> str:
         """Our offer, with every candidate in it."""
@@ -138,19 +161,19 @@ class Peer:
     async def take_answer(self, answer_sdp: str) -> None:
         """Raises MalformedOffer or UnusableOffer."""
         answer = _parsed(answer_sdp)
-        self._codec = _first_common(_video_of(answer, "answer"), self._codecs, "answer")
+        self._track.codec = first_common(video_of(answer, "answer"), self._codecs, "answer")
         await self._set_remote(answer, RTCSessionDescription(answer_sdp, "answer"))
 
     async def make_answer(self, offer_sdp: str) -> str:
         """Our answer to a viewer's offer, with every candidate in it. Raises MalformedOffer or UnusableOffer."""
         offer = _parsed(offer_sdp)
-        _first_common(_video_of(offer, "offer"), self._codecs, "offer")
+        first_common(video_of(offer, "offer"), self._codecs, "offer")
         await self._set_remote(offer, RTCSessionDescription(offer_sdp, "offer"))
-        _prefer_dtls_server(self._transceiver, self._connection)
+        self._prefer_dtls_server()
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         answer_sdp = self._connection.localDescription.sdp
         # What was negotiated, because profiles and modes narrow down what the offer seems to allow.
-        self._codec = _first_common(_video_of(_parsed(answer_sdp), "answer"), self._codecs, "answer")
+        self._track.codec = first_common(video_of(_parsed(answer_sdp), "answer"), self._codecs, "answer")
         return answer_sdp
 
     async def add_candidates(self, fragment: SdpFragment) -> None:
@@ -166,21 +189,21 @@ class Peer:
         """Whether a fragment with that ICE user name belongs to this connection."""
         return ufrag in self._ufrags
 
+    async def poll(self) -> None:
+        """Look up what aiortc's own sender does not tell by itself."""
+        if isinstance(self._transceiver.sender, _DirectSender):
+            return
+        for stats in (await self._transceiver.sender.getStats()).values():
+            if stats.type == "remote-inbound-rtp":
+                report = make_report(stats.fractionLost, stats.packetsLost, stats.jitter, stats.roundTripTime)
+                self._events.reported(report)
+
     async def close(self) -> None:
         """Idempotent."""
         try:
             await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
         except TimeoutError:
             logger.warning("A connection did not close within %g s and is left to itself", CLOSE_TIMEOUT_S)
-
-    def _take_channel(self, channel: RTCDataChannel) -> None:
-        if channel.label == metadata.LABEL:
-            self._track.metadata = MetadataChannel(channel)
-            channel.on("message", self._track.metadata.receive)
-
-    def _started(self) -> None:
-        if self._codec is not None:
-            self._on_started(self._codec, self._track)
 
     async def _set_remote(self, parsed: sdp.SessionDescription, description: RTCSessionDescription) -> None:
         # The transport of bundled sections is that of the first one.
@@ -193,71 +216,182 @@ class Peer:
         except InvalidStateError as error:
             raise UnusableOffer(f"the {description.type} comes out of turn: {error}") from error
         except Exception as error:
-            raise MalformedOffer(f"the {description.type} cannot be used: {_one_line(error)}") from error
+            raise MalformedOffer(f"the {description.type} cannot be used: {one_line(error)}") from error
+
+    def _take_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == metadata.LABEL:
+            self._track.metadata = MetadataChannel(channel)
+            channel.on("message", self._track.metadata.receive)
+
+    def _prefer_dtls_server(self) -> None:
+        """Be passive where the viewer leaves us the choice: as the DTLS client aiortc fails with GStreamer 1.22."""
+        transports = [self._transceiver.receiver.transport]
+        if self._connection.sctp is not None:
+            transports.append(self._connection.sctp.transport)
+        for transport in transports:
+            if getattr(transport, "_role", None) == "auto" and hasattr(transport, "_set_role"):
+                transport._set_role("server")
+
+
+class _DirectSender(RTCRtpSender):
+    """aiortc's sender, with its packet loop and its handling of feedback replaced."""
+
+    _camera_track: PiCameraTrack
+    _events: PeerEvents
+    _bench: Workbench
+    _clock: SenderClock
+    _outlet: RtpOutlet | None
+    _parameters: RTCRtpSendParameters
+
+    @classmethod
+    def adopt(cls, sender: RTCRtpSender, track: PiCameraTrack, events: PeerEvents, bench: Workbench) -> None:
+        """Takes the place of a constructor: aiortc makes its senders itself, so they have to change their class."""
+        sender.__class__ = cls
+        direct = cast(_DirectSender, sender)
+        direct._camera_track, direct._events, direct._bench = track, events, bench
+        direct._clock = SenderClock()
+        direct._outlet = None
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        self._parameters = parameters
+        await super().send(parameters)
+
+    async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
+        try:
+            nominated = self.transport.transport._connection._nominated
+            path = CurrentPath(lambda: nominated.get(ICE_COMPONENT))
+            path()
+            protector = Protector(self.transport._tx_srtp)
+            self._outlet = RtpOutlet(self._rtp_parameters(codec), protector, path, self._metadata, self._bench)
+            # Some viewers ask for key frames without naming the stream.
+            self.transport._rtp_router.register_sender(self, ssrc=0)
+        except (AttributeError, KeyError, TypeError, OSError, pylibsrtp.Error) as error:
+            logger.warning("A viewer is served by aiortc's own sender, which is slower: %s", one_line(error))
+            self._outlet = None
+            _divert_keyframe_requests(self, self._events)
+            await super()._run_rtp(codec)
+            return
+        started, exited = self._RTCRtpSender__rtp_started, self._RTCRtpSender__rtp_exited  # type: ignore[attr-defined]
+        started.set()
+        try:
+            if self._camera_track.codec is not None:
+                self._events.started(self._camera_track.codec, self._outlet)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+        finally:
+            path.close()
+            self._camera_track.stop()
+            exited.set()
+
+    def _rtp_parameters(self, codec: RTCRtpCodecParameters) -> RtpParameters:
+        rtx = [other.payloadType for other in self._parameters.codecs if _retransmits(other, codec)]
+        ids = {extension.uri: extension.id for extension in self._parameters.headerExtensions}
+        return RtpParameters(
+            self._ssrc,
+            codec.payloadType or 0,
+            self._rtx_ssrc,
+            (rtx[0] if rtx else 0) or 0,
+            ExtensionLayout.from_ids(ids, self._parameters.muxId),
+        )
+
+    def _metadata(self) -> MetadataChannel | None:
+        return self._camera_track.metadata
+
+    async def _send_rtcp(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if self._outlet is not None and isinstance(packet, aiortc_rtp.RtcpSrPacket):
+                counts, info = self._outlet.counts, packet.sender_info
+                info.ntp_timestamp, info.rtp_timestamp = self._clock.stamp(self._outlet.newest, time.time_ns())
+                info.packet_count, info.octet_count = counts.packets & 0xFFFFFFFF, counts.bytes & 0xFFFFFFFF
+        await super()._send_rtcp(packets)
+
+    async def _handle_rtcp_packet(self, packet: Any) -> None:
+        if self._outlet is None:
+            await super()._handle_rtcp_packet(packet)
+        elif isinstance(packet, aiortc_rtp.RtcpRrPacket | aiortc_rtp.RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._ssrc:
+                    rtt_s = self._clock.round_trip_s(report.lsr, report.dlsr, time.time_ns())
+                    self._events.reported(make_report(report.fraction_lost, report.packets_lost, report.jitter, rtt_s))
+        elif isinstance(packet, aiortc_rtp.RtcpRtpfbPacket) and packet.fmt == aiortc_rtp.RTCP_RTPFB_NACK:
+            self._events.packets_lost(packet.lost)
+        elif isinstance(packet, aiortc_rtp.RtcpPsfbPacket):
+            self._handle_payload_feedback(packet.fmt, packet.fci)
+
+    def _handle_payload_feedback(self, kind: int, body: bytes) -> None:
+        if kind in (aiortc_rtp.RTCP_PSFB_PLI, aiortc_rtp.RTCP_PSFB_FIR):
+            self._events.keyframe_requested()
+        elif kind == aiortc_rtp.RTCP_PSFB_APP:
+            # Application feedback that is no estimate is none of our business.
+            with contextlib.suppress(ValueError, struct.error):
+                bitrate, ssrcs = aiortc_rtp.unpack_remb_fci(body)
+                if self._ssrc in ssrcs:
+                    self._events.estimated(float(bitrate))
+
+
+def _divert_keyframe_requests(sender: RTCRtpSender, events: PeerEvents) -> None:
+    """aiortc notes a viewer's request for an encoder that it does not run here: hear of it instead."""
+    if hasattr(sender, "_send_keyframe"):
+        sender._send_keyframe = events.keyframe_requested  # type: ignore[method-assign]
+
+
+SENDER_METHODS = {
+    "_run_rtp": ["self", "codec"],
+    "_send_rtcp": ["self", "packets"],
+    "_handle_rtcp_packet": ["self", "packet"],
+    "_send_keyframe": ["self"],
+    "send": ["self", "parameters"],
+}
+SENDER_MEMBERS = ("_ssrc", "_rtx_ssrc", "_RTCRtpSender__rtp_started", "_RTCRtpSender__rtp_exited")
+RTCP_NAMES = (
+    *("RtcpSrPacket", "RtcpRrPacket", "RtcpRtpfbPacket", "RtcpPsfbPacket", "unpack_remb_fci"),
+    *("RTCP_RTPFB_NACK", "RTCP_PSFB_PLI", "RTCP_PSFB_FIR", "RTCP_PSFB_APP"),
+)
+
+
+def direct_path_obstacle() -> str | None:
+    """What of this aiortc is not as our own outlet needs it; None if all is."""
+    for name, parameters in SENDER_METHODS.items():
+        method = getattr(RTCRtpSender, name, None)
+        if method is None or list(inspect.signature(method).parameters) != parameters:
+            return f"aiortc {aiortc.__version__}: RTCRtpSender.{name} has changed"
+    for name in RTCP_NAMES:
+        if not hasattr(aiortc_rtp, name):
+            return f"aiortc {aiortc.__version__}: rtp.{name} is missing"
+    sender = RTCPeerConnection(RTCConfiguration(iceServers=[])).addTransceiver("video").sender
+    dtls = sender.transport
+    ice = getattr(dtls.transport, "_connection", None)
+    members: list[tuple[object, str]] = [(sender, name) for name in SENDER_MEMBERS]
+    members += [(dtls, "_tx_srtp"), (dtls, "_rtp_router"), (ice, "_nominated")]
+    for owner, name in members:
+        if not hasattr(owner, name):
+            return f"aiortc {aiortc.__version__}: {type(owner).__name__}.{name} is missing"
+    return None
+
+
+def negotiate_playout_delay() -> None:
+    """Have aiortc negotiate the playout delay header extension, by which browsers show frames without a delay."""
+    extensions = getattr(aiortc_codecs, "HEADER_EXTENSIONS", {}).get("video", [])
+    if extensions and not any(extension.uri == PLAYOUT_DELAY_URI for extension in extensions):
+        number = max(extension.id for extension in extensions) + 1
+        extensions.append(RTCRtpHeaderExtensionParameters(id=number, uri=PLAYOUT_DELAY_URI))
 
 
 def _preferences(codecs: Sequence[Codec]) -> list[RTCRtpCodecCapability]:
     """Our codecs in our order, with retransmission."""
     capabilities = RTCRtpSender.getCapabilities("video").codecs
-    wanted = [*(MIME_TYPES[codec] for codec in codecs), "video/rtx"]
+    wanted = [*(MIME_TYPES[codec] for codec in codecs), RTX_MIME_TYPE]
     return [capability for mime in wanted for capability in capabilities if capability.mimeType.lower() == mime]
+
+
+def _retransmits(other: RTCRtpCodecParameters, codec: RTCRtpCodecParameters) -> bool:
+    return other.mimeType.lower() == RTX_MIME_TYPE and other.parameters.get("apt") == codec.payloadType
 
 
 def _parsed(text: str) -> sdp.SessionDescription:
     try:
         description = sdp.SessionDescription.parse(text)
     except Exception as error:
-        raise MalformedOffer(f"not a session description: {_one_line(error)}") from error
-    if not description.media:
-        raise MalformedOffer("not a session description: it has no media section")
-    for media in description.media:
-        if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-            raise MalformedOffer("the session description has no ICE user name or password")
-        if media.dtls is None or not media.dtls.fingerprints:
-            raise MalformedOffer("the session description has no DTLS fingerprint")
+        raise MalformedOffer(f"not a session description: {one_line(error)}") from error
+    check(description)
     return description
-
-
-def _video_of(description: sdp.SessionDescription, what: str) -> sdp.MediaDescription:
-    """The video section that wants to receive."""
-    videos = [media for media in description.media if media.kind == "video"]
-    if not videos:
-        raise UnusableOffer(f"the {what} has no video section")
-    if what == "offer" and videos[0].direction not in (None, "recvonly", "sendrecv"):
-        raise UnusableOffer(f"the offer's video is {videos[0].direction}; it must be recvonly or sendrecv")
-    return videos[0]
-
-
-def _first_common(media: sdp.MediaDescription, codecs: Sequence[Codec], what: str) -> Codec:
-    """The first of our codecs that the viewer has, too."""
-    offered = {codec.mimeType.lower() for codec in media.rtp.codecs if _packetized_as_ours(codec)}
-    for codec in codecs:
-        if MIME_TYPES[codec] in offered:
-            return codec
-    raise UnusableOffer(f"the {what} has none of our codecs: {', '.join(codecs)}")
-
-
-def _packetized_as_ours(codec: RTCRtpCodecParameters) -> bool:
-    """H.264 in single NAL units only (mode 0, RFC 6184) cannot carry our key frames."""
-    return codec.mimeType.lower() != MIME_TYPES[Codec.H264] or codec.parameters.get("packetization-mode") == "1"
-
-
-def _prefer_dtls_server(transceiver: RTCRtpTransceiver, connection: RTCPeerConnection) -> None:
-    """Take the passive role where the viewer leaves us the choice: aiortc as the client fails with GStreamer 1.22."""
-    transports = [transceiver.receiver.transport]
-    if connection.sctp is not None:
-        transports.append(connection.sctp.transport)
-    for transport in transports:
-        if getattr(transport, "_role", None) == "auto" and hasattr(transport, "_set_role"):
-            transport._set_role("server")
-
-
-def _divert_keyframe_requests(sender: RTCRtpSender, on_request: Callable[[], None]) -> None:
-    """aiortc notes a viewer's request for the encoder that it does not run here; hear of it instead."""
-    if hasattr(sender, "_send_keyframe"):
-        sender._send_keyframe = on_request  # type: ignore[method-assign]
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__

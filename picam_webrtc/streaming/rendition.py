@@ -46,10 +46,10 @@ class RenditionKey:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One coded picture. `timestamp` counts VIDEO_CLOCK_HZ from the stream's start, ever upwards.
+    """One coded picture, and the RTP payloads it was cut into, for all viewers together.
 
-    `stamp_ns` (capture), `received_ns` (arrival in the stream) and `encoded_ns` (end of encoding) are times of
-    CLOCK_REALTIME, `encode_ns` is a duration.
+    `timestamp` counts VIDEO_CLOCK_HZ, ever upwards; `stamp_ns` (capture), `received_ns` (arrival in the stream) and
+    `encoded_ns` (end of encoding) are CLOCK_REALTIME; `first_packet` counts the rendition's packets before this frame.
     """
 
     key: RenditionKey
@@ -57,8 +57,10 @@ class EncodedFrame:
     keyframe: bool
     timestamp: int
     stamp_ns: int
+    received_ns: int
+    encoded_ns: int
     width: int
     height: int
-    encode_ns: int
-    received_ns: int = 0
-    encoded_ns: int = 0
+    payloads: tuple[bytes, ...]
+    payload_bytes: int
+    first_packet: int

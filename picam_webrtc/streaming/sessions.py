@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import secrets
-import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,51 +16,52 @@ from picam_webrtc.errors import (
     UnusableOffer,
 )
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.peer import Peer
+from picam_webrtc.streaming.outlet import Workbench
+from picam_webrtc.streaming.packets import TemplateCache
+from picam_webrtc.streaming.peer import Peer, direct_path_obstacle, negotiate_playout_delay
 from picam_webrtc.streaming.rendition import Codec
+from picam_webrtc.streaming.session import Session
+from picam_webrtc.streaming.snapshot import SessionsSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.srtp import Scratch
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.trickle import parse_fragment
-from picam_webrtc.streaming.viewer import Outlet, Viewer
 
 logger = logging.getLogger(__name__)
 
 MOST_PENDING_CANDIDATES = 16
 """Candidate fragments of one session that are being resolved at a time; names take up to a second each."""
-
-
-class Session:
-    """One viewer's connection. `sdp` is our answer, or our offer; `etag` has no quotes."""
-
-    def __init__(self, stream: Stream, address: str) -> None:
-        self.id = str(uuid.uuid4())
-        self.etag = secrets.token_hex(8)
-        self.sdp = ""
-        self.stream = stream
-        self.address = address
-        self.state = "new"
-        self.viewer: Viewer | None = None
-
-    def __str__(self) -> str:
-        return f"PeerConnection({self.id})"
+ADAPTATION_INTERVAL_S = 0.5
 
 
 class Sessions:
     """All sessions of all streams, the first stream being the default; an async context manager."""
 
     def __init__(
-        self, streams: Sequence[Stream], settings: WebRtcSettings, make_peer: Callable[..., Peer] = Peer
+        self,
+        streams: Sequence[Stream],
+        settings: WebRtcSettings,
+        obstacle: Callable[[], str | None] = direct_path_obstacle,
     ) -> None:
+        """`obstacle` says why viewers have to be served by aiortc's own sender, if they have to."""
         self.stream_names = tuple(stream.name for stream in streams)
         self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._codecs = codec_preference(settings.codecs)
-        self._make_peer = make_peer
+        self._obstacle = obstacle
+        self._bench: Workbench | None = None
         self._open: dict[str, tuple[Session, Peer]] = {}
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resolving: dict[str, int] = {}
+        self._resolving: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
+        obstacle = self._obstacle()
+        if obstacle is None:
+            self._bench = Workbench(TemplateCache(), Scratch())
+        else:
+            logger.warning("Viewers are served by aiortc's own sender, which is slower: %s", obstacle)
+        negotiate_playout_delay()
+        self._start(self._keep_adapting())
         return self
 
     async def __aexit__(
@@ -87,18 +86,14 @@ class Sessions:
         Raises UnknownStream, NoLiveSource, TooManyViewers, MalformedOffer or UnusableOffer.
         """
         session, peer = self._create(stream_name, address)
-        async with self._closed_on_error(session):
-            session.sdp = await peer.make_answer(offer_sdp)
-            logger.debug("Created and set local description for PeerConnection: %s", session)
+        await self._describe(session, peer.make_answer(offer_sdp))
         logger.info("Returning answer for PeerConnection: %s", session)
         return session
 
     async def offer(self, stream_name: str, address: str = "") -> Session:
         """A session with an offer of ours, which waits for `accept`. Raises as `answer` does."""
         session, peer = self._create(stream_name, address)
-        async with self._closed_on_error(session):
-            session.sdp = await peer.make_offer()
-            logger.debug("Created and set local description for PeerConnection: %s", session)
+        await self._describe(session, peer.make_offer())
         logger.info("Returning offer for PeerConnection: %s", session)
         return session
 
@@ -116,9 +111,9 @@ class Sessions:
         fragment = parse_fragment(sdpfrag)
         if fragment.ufrag and not peer.knows_ufrag(fragment.ufrag):
             raise UnusableOffer("ICE restarts are not supported; make a new session")
-        if self._resolving.get(session.id, 0) >= MOST_PENDING_CANDIDATES:
+        if self._resolving[session.id] >= MOST_PENDING_CANDIDATES:
             raise UnusableOffer("too many candidates at once")
-        self._resolving[session.id] = self._resolving.get(session.id, 0) + 1
+        self._resolving[session.id] += 1
         task = self._start(peer.add_candidates(fragment))
         task.add_done_callback(lambda _: self._resolved(session.id))
 
@@ -135,6 +130,14 @@ class Sessions:
         for stream in self._streams.values():
             stream.apply(settings)
 
+    def snapshot(self) -> SessionsSnapshot:
+        """Everything that can be known just now."""
+        viewers: dict[str, list[ViewerSnapshot]] = {name: [] for name in self.stream_names}
+        for session, _ in self._open.values():
+            viewers[session.stream.name].append(session.snapshot())
+        streams = self._streams.values()
+        return SessionsSnapshot(tuple(stream.snapshot(tuple(viewers[stream.name])) for stream in streams))
+
     def _create(self, stream_name: str, address: str) -> tuple[Session, Peer]:
         logger.info("Received WebRTC request")
         stream = self._stream(stream_name)
@@ -142,13 +145,8 @@ class Sessions:
             raise TooManyViewers(f"all {self._settings.max_viewers} places for viewers are taken; try again later")
         if not stream.is_live():
             raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
-        session = Session(stream, address)
-        peer = self._make_peer(
-            self._codecs,
-            on_state=lambda state: self._state_changed(session, state),
-            on_started=lambda codec, outlet: self._started(session, codec, outlet),
-            on_keyframe_request=lambda: self._keyframe_requested(session),
-        )
+        session = Session(stream, address, self._state_changed)
+        peer = Peer(self._codecs, session, self._bench)
         logger.info("Created new PeerConnection with id: %s", session)
         stream.subscribe()
         logger.debug("Added subscribed PiCameraTrack to PeerConnection: %s", session)
@@ -157,14 +155,18 @@ class Sessions:
         self._deadlines[session.id] = loop.call_later(self._settings.connect_timeout, self._reap, session)
         return session, peer
 
-    @asynccontextmanager
-    async def _closed_on_error(self, session: Session) -> AsyncIterator[None]:
+    async def _describe(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
+        """Set the session's description; close it if that fails or is cancelled."""
+        # Shielded, because sockets of a half-finished search for candidates would stay open.
+        task = asyncio.ensure_future(making)
         try:
-            yield
+            session.sdp = await asyncio.shield(task)
         except BaseException:
+            await asyncio.wait([task])
             if session.id in self._open:
                 await self.close(session.id)
             raise
+        logger.debug("Created and set local description for PeerConnection: %s", session)
 
     def _stream(self, name: str) -> Stream:
         try:
@@ -178,16 +180,7 @@ class Sessions:
         except KeyError:
             raise UnknownSession(f"no session {session_id!r}: it has ended or never was") from None
 
-    def _started(self, session: Session, codec: Codec, outlet: Outlet) -> None:
-        if session.id in self._open:
-            session.viewer = session.stream.join(codec, outlet)
-
-    def _keyframe_requested(self, session: Session) -> None:
-        if session.viewer is not None:
-            session.viewer.keyframe_requested()
-
     def _state_changed(self, session: Session, state: str) -> None:
-        session.state = state
         if state not in ("connected", "failed", "closed"):
             return
         logger.info("Connection state for %s is %s", session, state)
@@ -208,10 +201,16 @@ class Sessions:
         if self._open.pop(session.id, None) is None:
             return
         self._cancel_deadline(session)
-        if session.viewer is not None:
-            session.stream.leave(session.viewer)
-        session.stream.unsubscribe()
+        session.end()
         logger.info("Connection %s closed. Removing from pcs.", session)
+
+    async def _keep_adapting(self) -> None:
+        while True:
+            await asyncio.sleep(ADAPTATION_INTERVAL_S)
+            for _, peer in list(self._open.values()):
+                await peer.poll()
+            for stream in self._streams.values():
+                stream.adapt()
 
     def _cancel_deadline(self, session: Session) -> None:
         deadline = self._deadlines.pop(session.id, None)

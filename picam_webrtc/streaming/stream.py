@@ -8,10 +8,13 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.broadcast import Broadcast
+from picam_webrtc.streaming.clock import NANOSECONDS
 from picam_webrtc.streaming.demand import DetectionsFeed, EncodingOnDemand
 from picam_webrtc.streaming.encoding import RenditionEncoder
-from picam_webrtc.streaming.rendition import Codec, EncodedFrame
-from picam_webrtc.streaming.viewer import Outlet, Viewer
+from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame
+from picam_webrtc.streaming.snapshot import RenditionSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.viewer import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ class Stream:
         self._subscribers = 0
         self._track_announced = False
         self._encoding = EncodingOnDemand(settings, self._deliver)
-        self._broadcast = Broadcast(self._encoding)
+        self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
         self._detections: DetectionsFeed | None = None
 
     def push(self, frame: Frame, detections: Detections | None = None) -> None:
@@ -92,10 +95,46 @@ class Stream:
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over changed parameters while running."""
         self._encoding.apply(settings)
+        self._broadcast.adaptive = settings.adaptive
+
+    def adapt(self) -> None:
+        """Fit renditions to the viewers' links; to be called about twice a second."""
+        self._broadcast.adapt()
+
+    def snapshot(self, viewers: tuple[ViewerSnapshot, ...]) -> StreamSnapshot:
+        """What goes on, with the snapshots of its viewers, which their sessions know best."""
+        counts = self._encoding.counts
+        return StreamSnapshot(
+            name=self.name,
+            live=self.is_live(),
+            frames_in=counts.frames_in,
+            frames_overtaken=counts.frames_overtaken,
+            frames_lost_to_loop=counts.frames_lost_to_loop,
+            renditions=tuple(self._rendition_snapshot(rendition) for rendition in self.renditions),
+            viewers=viewers,
+        )
 
     async def close(self) -> None:
         """End the encode thread and wait for it."""
         await self._encoding.close()
+
+    def _rendition_snapshot(self, rendition: RenditionEncoder) -> RenditionSnapshot:
+        counts, gate = rendition.counts, rendition.gate
+        return RenditionSnapshot(
+            codec=rendition.key.codec,
+            rung=LADDER[rendition.key.rung].name,
+            encoder=counts.encoder,
+            width=counts.width,
+            height=counts.height,
+            bitrate=rendition.bitrate,
+            viewers=sum(viewer.rendition == rendition.key for viewer in self._broadcast.viewers),
+            frames=counts.frames,
+            bytes=counts.bytes,
+            encode_s=counts.encode_ns / NANOSECONDS,
+            keyframes_asked=gate.asked,
+            keyframes_given=gate.given,
+            reopened=counts.reopened,
+        )
 
     def _deliver(self, frame: EncodedFrame) -> None:
         self._broadcast.deliver(frame)

@@ -1,12 +1,14 @@
-"""One viewer of a stream: which rendition it gets, and from which key frame on."""
+"""One viewer of a stream: which rendition it gets, from which key frame on, and what is sent to it twice."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from picam_webrtc.detection import Detections
-from picam_webrtc.streaming.rendition import FULL, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.bitrate import Adaptation, Report
+from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 """A viewer whose connection was full asks for its next key frame after this long, and each time twice as late."""
@@ -15,14 +17,11 @@ KEYFRAME_ALLOWANCE_REFILL_S = 1.0
 """Key frames are paid for by everyone's picture, so one viewer gets four at once and then one a second."""
 
 
-class Outlet(Protocol):
-    """The way of coded frames to one viewer."""
+class PacketHistory(Protocol):
+    """The packets of a rendition since its last key frame."""
 
-    def send(self, frame: EncodedFrame) -> bool:
-        """Send the frame, or return False when there is no room: the next that is sent is then a key frame."""
-
-    def tell(self, detections: Detections) -> None:
-        """Send what was found in a frame, to a viewer that wants to know; never blocks."""
+    def packet(self, index: int) -> tuple[EncodedFrame, int] | None:
+        """The frame that packet is of, and its number in there."""
 
 
 @dataclass(slots=True)
@@ -31,6 +30,7 @@ class ViewerCounts:
     frames_skipped: int = 0
     keyframes_sent: int = 0
     keyframes_asked: int = 0
+    packets_asked_again: int = 0
     times_full: int = 0
     switches: int = 0
 
@@ -66,14 +66,20 @@ class Viewer:
         self.outlet = outlet
         self.counts = ViewerCounts()
         self.joined_s = now_s()
+        self.report: Report | None = None
+        self.sent_bitrate = 0.0
+        self.adaptation = Adaptation([rung.bitrate_share for rung in LADDER], self.joined_s)
+        self.budget = RetransmissionBudget(self.joined_s)
+        self._history: PacketHistory | None = None
         self._ask_keyframe = ask_keyframe
         self._now_s = now_s
         self._allowance = KeyframeAllowance(self.joined_s)
         self._awaits_keyframe = True
         self._retry_after_s = FIRST_RETRY_S
         self._retry_at_s: float | None = None
+        self._measured = self.joined_s, 0
 
-    def take(self, frame: EncodedFrame) -> None:
+    def take(self, frame: EncodedFrame, history: PacketHistory) -> None:
         """Pass on a frame of any rendition, if it is one for this viewer."""
         if frame.keyframe and frame.key == self.wanted != self.rendition:
             self.rendition = self.wanted
@@ -84,6 +90,7 @@ class Viewer:
             self.counts.frames_skipped += 1
             self._retry_when_due()
             return
+        self._history = history
         if self.outlet.send(frame):
             self._sent(frame)
         else:
@@ -91,33 +98,66 @@ class Viewer:
 
     def keyframe_requested(self) -> None:
         """The viewer lost the picture (PLI, FIR). Requests beyond its allowance are counted and ignored."""
+        now_s = self._now_s()
         self.counts.keyframes_asked += 1
-        if self._allowance.spend(self._now_s()):
+        self.adaptation.on_keyframe_request(now_s)
+        if self._allowance.spend(now_s):
             self._ask_keyframe(self.rendition)
 
-    def want(self, rung: int) -> None:
-        """Change to another rung of the ladder at its next key frame."""
-        self.wanted = RenditionKey(self.rendition.codec, rung)
-        if self.wanted != self.rendition:
-            self._ask_keyframe(self.wanted)
+    def packets_lost(self, sequences: Iterable[int]) -> None:
+        """The viewer misses packets (NACK): send again what is still known, within the budget."""
+        now_s = self._now_s()
+        for sequence in sequences:
+            self.counts.packets_asked_again += 1
+            index = self.outlet.packet_index(sequence)
+            found = self._history.packet(index) if self._history is not None and index is not None else None
+            if index is None or found is None:
+                continue
+            size = len(found[0].payloads[found[1]])
+            rtt_s = self.report.rtt_s if self.report is not None else None
+            if self.budget.allows(index, size, now_s, bitrate=self.sent_bitrate, rtt_s=rtt_s):
+                self.outlet.resend(*found)
+
+    def reported(self, report: Report) -> None:
+        """A receiver report (RFC 3550, section 6.4.1)."""
+        self.report = report
+        self.adaptation.on_report(report.loss, self._now_s())
+
+    def estimated(self, bitrate: float) -> None:
+        """The viewer's estimate of its link (REMB) [bit/s]."""
+        self.adaptation.on_estimate(bitrate, self._now_s())
+
+    def decide(self) -> int:
+        """The rung this viewer should be on; to be called about twice a second."""
+        now_s = self._now_s()
+        since_s, before = self._measured
+        sent = self.outlet.counts.bytes
+        if now_s - since_s >= 1.0 or not self.sent_bitrate:
+            self.sent_bitrate = 8 * (sent - before) / max(now_s - since_s, 0.1)
+            self._measured = now_s, sent
+        return self.adaptation.decide(self.sent_bitrate, now_s)
 
     def _sent(self, frame: EncodedFrame) -> None:
         self.counts.frames_sent += 1
-        self.counts.keyframes_sent += frame.keyframe
         self._awaits_keyframe = False
-        if self._retry_at_s is not None and frame.keyframe:
+        if frame.keyframe:
+            self.counts.keyframes_sent += 1
+            self.budget.forget()
             self._retry_at_s = None
         elif self._retry_at_s is None:
             self._retry_after_s = FIRST_RETRY_S
 
     def _full(self) -> None:
+        now_s = self._now_s()
         self.counts.times_full += 1
         self.counts.frames_skipped += 1
+        self.adaptation.on_full(now_s)
         self._awaits_keyframe = True
-        self._retry_at_s = self._now_s() + self._retry_after_s
+        self._retry_at_s = now_s + self._retry_after_s
         self._retry_after_s = min(2 * self._retry_after_s, LONGEST_RETRY_S)
 
     def _retry_when_due(self) -> None:
-        if self._retry_at_s is not None and self._now_s() >= self._retry_at_s:
-            self._retry_at_s = self._now_s() + self._retry_after_s
+        now_s = self._now_s()
+        if self._retry_at_s is not None and now_s >= self._retry_at_s:
+            self._retry_at_s = now_s + self._retry_after_s
             self._ask_keyframe(self.rendition)

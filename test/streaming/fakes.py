@@ -14,8 +14,11 @@ from av import VideoFrame
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.rendition import FULL, Codec, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.sessions import Session, Sessions
+from picam_webrtc.streaming.outlet import OutletCounts
+from picam_webrtc.streaming.payloads import cut
+from picam_webrtc.streaming.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.session import Session
+from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.stream import Stream
 
 PATIENCE_S = 20.0
@@ -35,8 +38,23 @@ def picture_frame(count: int = 0, width: int = 320, height: int = 240) -> Frame:
 
 
 def coded(number: int, *, keyframe: bool = False, key: RenditionKey = H264_FULL, size: int = 3000) -> EncodedFrame:
+    """Frame `number` of a rendition whose frames all have three packets."""
     data = b"\x00\x00\x00\x01" + bytes([0x65 if keyframe else 0x41]) + bytes([number % 255 + 1]) * size
-    return EncodedFrame(key, data, keyframe, 3000 * number, number * FRAME_NS, 320, 240, 0)
+    payloads = cut(Codec.H264, data)
+    return EncodedFrame(
+        key=key,
+        data=data,
+        keyframe=keyframe,
+        timestamp=3000 * number,
+        stamp_ns=number * FRAME_NS,
+        received_ns=number * FRAME_NS,
+        encoded_ns=number * FRAME_NS,
+        width=320,
+        height=240,
+        payloads=payloads,
+        payload_bytes=sum(map(len, payloads)),
+        first_packet=number * len(payloads),
+    )
 
 
 async def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
@@ -62,19 +80,29 @@ class FakeTime:
 
 @dataclass
 class FakeOutlet:
-    """Keeps what is sent; takes nothing while `full`."""
+    """Keeps what is sent; takes nothing while `full`. Sequence numbers are packet indices."""
 
     full: bool = False
     frames: list[EncodedFrame] = field(default_factory=list)
+    resent: list[int] = field(default_factory=list)
     told: list[Detections] = field(default_factory=list)
+    counts: OutletCounts = field(default_factory=OutletCounts)
+    path: str = "fake"
 
     def send(self, frame: EncodedFrame) -> bool:
         if not self.full:
             self.frames.append(frame)
+            self.counts.bytes += frame.payload_bytes
         return not self.full
 
     def tell(self, detections: Detections) -> None:
         self.told.append(detections)
+
+    def packet_index(self, sequence: int) -> int | None:
+        return sequence
+
+    def resend(self, frame: EncodedFrame, number: int) -> None:
+        self.resent.append(frame.first_packet + number)
 
 
 class FakeControl:
@@ -84,6 +112,7 @@ class FakeControl:
         self.renditions: tuple[RenditionKey, ...] = ()
         self.changes: list[tuple[RenditionKey, ...]] = []
         self.asked: list[RenditionKey] = []
+        self.bitrates: dict[RenditionKey, int] = {}
 
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None:
         self.renditions = tuple(keys)
@@ -91,6 +120,12 @@ class FakeControl:
 
     def request_keyframe(self, key: RenditionKey) -> None:
         self.asked.append(key)
+
+    def nominal_bitrate(self, key: RenditionKey) -> int:
+        return round(2_000_000 * LADDER[key.rung].bitrate_share)
+
+    def set_bitrate(self, key: RenditionKey, bitrate: int) -> None:
+        self.bitrates[key] = bitrate
 
 
 class Source:

@@ -1,6 +1,6 @@
 """Viewers share what is encoded; what nobody needs is not encoded."""
 
-from picam_webrtc.streaming.broadcast import LONGEST_REPLAY, Broadcast
+from picam_webrtc.streaming.broadcast import HISTORY_FRAMES, Broadcast
 from picam_webrtc.streaming.rendition import Codec, RenditionKey
 from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 
@@ -81,7 +81,7 @@ def test_a_new_viewer_gets_a_key_frame_of_its_own_when_the_last_is_old() -> None
 def test_what_is_kept_for_new_viewers_is_bounded() -> None:
     scene = Scene()
     scene.broadcast.join(Codec.H264, FakeOutlet())
-    for number in range(LONGEST_REPLAY + 1):
+    for number in range(HISTORY_FRAMES + 1):
         scene.broadcast.deliver(coded(number, keyframe=number == 0))
     late = FakeOutlet()
     scene.broadcast.join(Codec.H264, late)

@@ -43,7 +43,7 @@ class Studio:
                 frame = Frame(random.integers(100, 150, (height, width, 3), np.uint8), "bgr8", frame.stamp_ns, "")
             full = i420.empty(width, height)
             i420.convert(frame, full)
-            self.frames += self.rendition.encode(full, 3000 * self._count, Source(frame))
+            self.frames += self.rendition.encode(full, 3000 * self._count, Source(frame, frame.stamp_ns))
             self._count += 1
             self.time.pass_s(1 / 30)
 
@@ -171,7 +171,7 @@ def test_hardware_that_does_not_open_is_replaced_and_mentioned_once(caplog: pyte
     caplog.set_level(logging.INFO)
     factory = EncoderFactory()
     for _ in range(3):
-        opened = factory.open(EncoderConfig(Codec.H264, 320, 240, 500_000, 30, hardware=True))
+        opened = factory.open(EncoderConfig(Codec.H264, 320, 240, 500_000, 500_000, 30, hardware=True))
         assert opened.name == "libx264"
 
     assert len([line for line in caplog.messages if "libx264" in line]) == 1

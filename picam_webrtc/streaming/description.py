@@ -1,0 +1,51 @@
+"""Which session descriptions can be used. They come parsed; only their shape matters here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from picam_webrtc.errors import MalformedOffer, UnusableOffer
+from picam_webrtc.streaming.rendition import Codec
+
+MIME_TYPES = {Codec.H264: "video/h264", Codec.VP8: "video/vp8"}
+MOST_SECTIONS = 16
+
+
+def check(description: Any) -> None:
+    """Raises MalformedOffer unless every media section can be connected to."""
+    if not 0 < len(description.media) <= MOST_SECTIONS:
+        raise MalformedOffer(f"a session description with {len(description.media)} media sections")
+    for media in description.media:
+        if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
+            raise MalformedOffer("the session description has no ICE user name or password")
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise MalformedOffer("the session description has no DTLS fingerprint")
+
+
+def video_of(description: Any, what: str) -> Any:
+    """The first video section, which must want to receive if it is an offer's. Raises UnusableOffer."""
+    videos = [media for media in description.media if media.kind == "video"]
+    if not videos:
+        raise UnusableOffer(f"the {what} has no video section")
+    if what == "offer" and videos[0].direction not in (None, "recvonly", "sendrecv"):
+        raise UnusableOffer(f"the offer's video is {videos[0].direction}; it must be recvonly or sendrecv")
+    return videos[0]
+
+
+def first_common(media: Any, codecs: Sequence[Codec], what: str) -> Codec:
+    """The first of our codecs that the viewer has, too. Raises UnusableOffer."""
+    offered = {codec.mimeType.lower() for codec in media.rtp.codecs if _packetized_as_ours(codec)}
+    for codec in codecs:
+        if MIME_TYPES[codec] in offered:
+            return codec
+    raise UnusableOffer(f"the {what} has none of our codecs: {', '.join(codecs)}")
+
+
+def one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__
+
+
+def _packetized_as_ours(codec: Any) -> bool:
+    """H.264 in single NAL units only (mode 0, RFC 6184) cannot carry our key frames."""
+    is_h264 = codec.mimeType.lower() == MIME_TYPES[Codec.H264]
+    return not is_h264 or codec.parameters.get("packetization-mode") == "1"

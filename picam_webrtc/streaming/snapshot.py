@@ -1,0 +1,79 @@
+"""Everything that can be known about streams and viewers at a moment, as plain values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionSnapshot:
+    """One encoding of a stream. Counts run from the encoder's start; `bitrate` [bit/s] is what it aims at now."""
+
+    codec: str
+    rung: str
+    encoder: str
+    width: int
+    height: int
+    bitrate: int
+    viewers: int
+    frames: int
+    bytes: int
+    encode_s: float
+    keyframes_asked: int
+    keyframes_given: int
+    reopened: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerSnapshot:
+    """One session. `loss` is a fraction, times are seconds, rates bit/s; None is not known (yet).
+
+    `path` is how packets travel: udp+gso, udp, relay, or aiortc for its own sender.
+    """
+
+    id: str
+    stream: str
+    address: str
+    state: str
+    codec: str = ""
+    rung: str = ""
+    path: str = ""
+    connected_s: float = 0.0
+    frames_sent: int = 0
+    frames_skipped: int = 0
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_asked_again: int = 0
+    packets_resent: int = 0
+    bytes_resent: int = 0
+    resends_refused: int = 0
+    keyframes_asked: int = 0
+    keyframes_sent: int = 0
+    times_full: int = 0
+    rung_changes: int = 0
+    sent_bitrate: float = 0.0
+    estimated_bitrate: float | None = None
+    loss: float | None = None
+    packets_lost: int | None = None
+    jitter_s: float | None = None
+    rtt_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSnapshot:
+    """One stream. `frames_in` came while somebody watched; `frames_overtaken` were replaced before being encoded."""
+
+    name: str
+    live: bool
+    frames_in: int
+    frames_overtaken: int
+    frames_lost_to_loop: int
+    renditions: tuple[RenditionSnapshot, ...]
+    viewers: tuple[ViewerSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsSnapshot:
+    streams: tuple[StreamSnapshot, ...]
+
+    @property
+    def viewers(self) -> tuple[ViewerSnapshot, ...]:
+        return tuple(viewer for stream in self.streams for viewer in stream.viewers)
