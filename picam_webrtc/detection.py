@@ -75,7 +75,7 @@ class Detection:
 class Detections:
     """All findings in one frame, best score first, with the source frame's header and size [px].
 
-    `inference_ns` is the time that finding them took; 0 where unknown.
+    `inference_ns` is the time that finding them took, 0 where unknown; `drawn` whether the picture shows them already.
     """
 
     stamp_ns: int
@@ -84,3 +84,4 @@ class Detections:
     height: int
     items: tuple[Detection, ...] = ()
     inference_ns: int = 0
+    drawn: bool = False

@@ -1,10 +1,12 @@
 """inference_node: `image_raw` through a TFLite model to `image_processed`, only while somebody subscribes to that."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from rclpy.node import Node
 
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.ros.detections import DetectionsPublisher
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
@@ -20,13 +22,21 @@ class InferenceNode:
         parameters.check, parameters.apply = self.engine.check, self.engine.apply
         self._subscription: ImageSubscription | None = None
         self._demand = OnDemand(node, self._start, self._stop)
-        self._images = ImagePublisher(node, "image_processed", local, self._demand.want)
+        self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
+        self._detections = DetectionsPublisher(node, lambda _: self._update_demand())
 
     def _start(self) -> None:
         self.engine.start()
         self._subscription = ImageSubscription(self._node, "image_raw", self._local, self.engine.put)
 
+    def _update_demand(self) -> None:
+        self._demand.want(self._images.demanded or self._detections.demanded)
+
     def _publish(self, result: InferenceResult) -> None:
+        # First what is small, so that it is there when the picture comes.
+        if result.detections is not None:
+            drawn = self.engine.settings.overlay
+            self._detections.publish(replace(result.detections, inference_ns=result.inference_ns, drawn=drawn))
         self._images.publish(result.frame)
 
     def _stop(self) -> None:
@@ -38,6 +48,7 @@ class InferenceNode:
     def close(self) -> None:
         self._demand.close()
         self._images.close()
+        self._detections.close()
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:

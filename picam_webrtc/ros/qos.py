@@ -20,6 +20,11 @@ def image_subscription_qos(reliability: ReliabilityPolicy) -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability)
 
 
+def detections_qos() -> QoSProfile:
+    """Small, and each belongs to a picture: all are wanted, none for long."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
+
+
 def latched_qos() -> QoSProfile:
     """The last message is kept for subscribers that come later."""
     return QoSProfile(

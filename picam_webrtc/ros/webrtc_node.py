@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from rclpy.node import Node
 
+from picam_webrtc.detection import Detections
 from picam_webrtc.errors import SettingError
 from picam_webrtc.latest import call_on_loop
+from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
@@ -17,9 +20,12 @@ from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import page_links, serve
 
+PROCESSED = "image_processed"
+"""The only topic into which detections are drawn."""
+
 
 class StreamTopic:
-    """The image topic behind one stream: subscribed while the stream has viewers.
+    """The image topic behind one stream, and the detections beside it: subscribed while the stream has viewers.
 
     `demand` may be called from any thread; topics are made and destroyed on the thread that spins the node.
     """
@@ -32,6 +38,7 @@ class StreamTopic:
         self._call_soon = call_soon
         self._local = local
         self._subscription: ImageSubscription | None = None
+        self._detections: DetectionsSubscription | None = None
         self._wanted = False
         self.stream: Stream | None = None
 
@@ -45,13 +52,23 @@ class StreamTopic:
     def _update(self) -> None:
         if self._wanted and self._subscription is None and self.stream is not None:
             self._subscription = ImageSubscription(self._node, self._topic, self._local, self.stream.push)
+            topic = detections_topic_of(self._topic)
+            self._detections = DetectionsSubscription(self._node, topic, self._on_detections)
         elif not self._wanted:
             self.close()
+
+    def _on_detections(self, detections: Detections) -> None:
+        if self.stream is not None:
+            shows_them = detections.drawn and self._topic.endswith(PROCESSED)
+            self.stream.push_detections(replace(detections, drawn=shows_them))
 
     def close(self) -> None:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
+        if self._detections is not None:
+            self._detections.close()
+            self._detections = None
 
 
 def stream_topics(streams: tuple[str, ...]) -> dict[str, str]:

@@ -3,8 +3,9 @@
 To the viewer, once for each picture: {"type": "frame", "rtp": its RTP timestamp, "stamp_us": time of capture,
 "received_us": arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}; and whenever something was
 looked for in a picture: {"type": "detections", "stamp_us": that picture's time of capture, "width", "height",
-"inference_us", "items": [{"id", "label", "score", "box": [x0, y0, x1, y1]}, ...]}, boxes in pixels of a picture
-of that size. Times are microseconds since 1970 by this machine's clock: integers that JavaScript holds exactly.
+"inference_us", "drawn", "items": [{"id", "label", "score", "box": [x0, y0, x1, y1]}, ...]}, boxes in pixels of a
+picture of that size, which shows them already where `drawn` is true. Times are microseconds since 1970 by this
+machine's clock: integers that JavaScript holds exactly.
 
 From the viewer: {"type": "ping", "t0": any number}, answered by {"type": "pong", "t0", "received_us", "sent_us"},
 from which it estimates the difference between our clock and its own.
@@ -116,6 +117,7 @@ def detections_text(detections: Detections) -> str:
         "width": detections.width,
         "height": detections.height,
         "inference_us": detections.inference_ns // 1000,
+        "drawn": detections.drawn,
         "items": items,
     }
     return json.dumps(message)

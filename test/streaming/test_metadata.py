@@ -54,7 +54,7 @@ def test_detections_keep_their_pictures_time_and_size() -> None:
     box = {"id": 17, "label": "cat", "score": 0.854, "box": [10.0, 20, 30, 40]}
     size = {"width": 320, "height": 240}
     times = {"stamp_us": 1_000_000_007, "inference_us": 12_345}
-    assert channel.sent == [{"type": "detections", **times, **size, "items": [box]}]
+    assert channel.sent == [{"type": "detections", **times, **size, "drawn": False, "items": [box]}]
 
 
 @pytest.mark.parametrize(("state", "buffered"), [("open", MOST_BUFFERED), ("closing", 0), ("connecting", 0)])

@@ -67,7 +67,8 @@ export class Boxes {
     }
     const before = this.classes.size;
     this.#count(found.items);
-    if (this.#enabled) {
+    if (found.drawn) this.clear();
+    else if (this.#enabled) {
       const items = found.items.filter(({ label }) => !this.hidden.has(label));
       this.#shown = { items, stampUs: found.stamp_us, ageMs, width: found.width, height: found.height };
       this.#overlay.draw(items, found.width, found.height, ageMs === 0 ? 1 : AGED_ALPHA);

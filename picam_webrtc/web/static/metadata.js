@@ -24,6 +24,7 @@ const FIRST_PINGS_MS = [0, 50, 100, 200, 400, 800];
  * @property {number} width of the picture whose pixels the boxes are in
  * @property {number} height
  * @property {number} inference_us 0 where unknown
+ * @property {boolean} drawn the picture shows them already
  * @property {Detection[]} items
  *
  * @typedef {object} FrameInfo

@@ -1,0 +1,173 @@
+"""The main job: camera, inference and WebRTC nodes as processes of their own, and a person's browser."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+import skimage
+
+from picam_webrtc.models import fetch
+from picam_webrtc.settings import ParameterValue
+from test.browser import Browser, Page, open_chromium, wait_until
+from test.pipeline import NodeProcess, node_process
+
+pytestmark = [pytest.mark.browser, pytest.mark.ros]
+
+PATTERN_READER = (Path(__file__).parent / "pattern.js").read_text()
+LIVE = "document.body.dataset.state === 'live'"
+VIDEO = "document.querySelector('video')"
+TEST_PATTERN: Mapping[str, ParameterValue] = {
+    "source": "test_pattern",
+    "transform": "none",
+    "port": 0,
+    "idle_timeout": 0.5,
+}
+
+
+@dataclass
+class Pipeline:
+    url: str
+    camera: NodeProcess
+    inference: NodeProcess
+    webrtc: NodeProcess
+
+
+@contextmanager
+def running_pipeline(parameters: Mapping[str, ParameterValue]) -> Iterator[Pipeline]:
+    """Three processes, as `ros2 launch` starts them."""
+    with ExitStack() as stack:
+        camera, inference, webrtc = (
+            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", parameters))
+            for name in ("camera_node", "inference_node", "webrtc_node")
+        )
+        url = webrtc.wait_for_line(r"The page is at (http://\S+)")[1]
+        yield Pipeline(url, camera, inference, webrtc)
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    with running_pipeline(TEST_PATTERN) as running:
+        yield running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with open_chromium() as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def watching(browser: Browser, url: str) -> AsyncIterator[Page]:
+    """A tab at 1280x720 that plays, with the reader of the test pattern in it."""
+    page = await browser.open(url, width=1280, height=720)
+    await page.evaluate(f"(() => {{ {PATTERN_READER} }})()")
+    await wait_until(page, LIVE)
+    yield page
+    assert page.errors == []
+
+
+async def collect(page: Page, seconds: float) -> list[dict[str, float]]:
+    frames: list[dict[str, float]] = await page.evaluate(f"picamPattern.collect({VIDEO}, {seconds})")
+    return frames
+
+
+async def decoded(page: Page) -> tuple[float, float]:
+    """Frames decoded so far, and when that was [s]."""
+    count, at = await page.evaluate(f"[{VIDEO}.getVideoPlaybackQuality().totalVideoFrames, performance.now() / 1000]")
+    return count, at
+
+
+def numbers_of(frames: list[dict[str, float]]) -> list[float]:
+    return [frame["number"] for frame in frames if frame["number"] is not None]
+
+
+@pytest.mark.heavy
+async def test_the_page_decodes_at_least_28_frames_a_second_of_rising_numbers(
+    pipeline: Pipeline, browser: Browser
+) -> None:
+    async with watching(browser, pipeline.url) as page:
+        assert await page.evaluate(f"[{VIDEO}.videoWidth, {VIDEO}.videoHeight]") == [1280, 720]
+        before, since = await decoded(page)
+        frames = await collect(page, 10)
+        after, until = await decoded(page)
+
+    rate = (after - before) / (until - since)
+    numbers = numbers_of(frames)
+    assert rate >= 28, f"{rate:.1f} frames/s decoded"
+    assert len(numbers) >= 0.99 * len(frames), "numbers that cannot be read"
+    assert all(late > early for early, late in itertools.pairwise(numbers))
+
+
+@pytest.mark.heavy
+async def test_two_tabs_see_the_same_frames_and_closing_one_does_not_disturb_the_other(
+    pipeline: Pipeline, browser: Browser
+) -> None:
+    async with watching(browser, pipeline.url) as one, watching(browser, pipeline.url) as other:
+        seen = await asyncio.gather(collect(one, 4), collect(other, 4))
+        first, second = ({frame["number"]: frame["captureUs"] for frame in frames} for frames in seen)
+        shared = first.keys() & second.keys() - {None}
+        # Each tab presents what its screen has time for, so neither need show every frame.
+        assert len(shared) >= 0.3 * min(len(first), len(second))
+        assert all(first[number] == second[number] for number in shared), "equal numbers, other pictures"
+
+        numbers_over_the_close = asyncio.create_task(collect(other, 4))
+        await one.close()
+        numbers = numbers_of(await numbers_over_the_close)
+        assert all(0 < late - early <= 15 for early, late in itertools.pairwise(numbers)), "half a second at most"
+
+        pipeline.webrtc.wait_for_line(r"Removing from pcs")
+        assert not any("Camera stopped" in line for line in pipeline.camera.lines)
+        await other.close()
+    await asyncio.to_thread(pipeline.camera.wait_for_line, r"Camera closed successfully\.")
+
+
+async def test_the_sleeping_camera_wakes_for_the_next_viewer(pipeline: Pipeline, browser: Browser) -> None:
+    async with watching(browser, pipeline.url) as page:
+        await page.close()
+    await asyncio.to_thread(pipeline.camera.wait_for_line, r"Camera closed successfully\.")
+    async with watching(browser, pipeline.url) as page:
+        assert numbers_of(await collect(page, 1))
+
+
+def film_of(picture: Path, film: Path) -> Path:
+    """Two seconds of a still picture, 1280x720 and letterboxed, as an H.264 file."""
+    pixels = cv2.imread(str(picture))
+    assert pixels is not None
+    scale = 720 / pixels.shape[0]
+    resized = cv2.resize(pixels, (round(pixels.shape[1] * scale) & ~1, 720))
+    border = (1280 - resized.shape[1]) // 2
+    padded = cv2.copyMakeBorder(resized, 0, 0, border, 1280 - resized.shape[1] - border, cv2.BORDER_CONSTANT)
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(15))
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(padded, format="bgr24")))
+        container.mux(stream.encode())
+    return film
+
+
+async def test_a_cat_in_a_video_file_is_seen_with_its_box(browser: Browser, tmp_path: Path) -> None:
+    fetch("ssd_mobilenet_v2")
+    film = film_of(Path(skimage.__file__).parent / "data" / "chelsea.png", tmp_path / "cat.mp4")
+    parameters: dict[str, ParameterValue] = {
+        "source": "video_file",
+        "video_file": str(film),
+        "transform": "tflite",
+        "port": 0,
+    }
+    with running_pipeline(parameters) as pipeline:
+        async with watching(browser, pipeline.url) as page:
+            labels = "[...document.querySelectorAll('#legend label')].map((label) => label.textContent)"
+            await wait_until(page, f"{labels}.some((label) => label.startsWith('Cat'))", timeout_s=40)
+            await page.screenshot(tmp_path / "cat.png")
+
+    screenshot = cv2.imread(str(tmp_path / "cat.png"))
+    assert screenshot is not None
+    assert screenshot.shape == (720, 1280, 3)
