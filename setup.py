@@ -36,7 +36,7 @@ setup(
         "setuptools",
         "aiohttp>=3.9",
         "aiortc>=1.9",
-        "cryptography>=42",
+        "cryptography>=41",
         "ifaddr>=0.2",
         "numpy>=1.24",
         "prometheus-client>=0.19",

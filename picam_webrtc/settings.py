@@ -323,4 +323,6 @@ class WebRtcSettings(Settings):
         bool, Param("give viewers behind a slow link a smaller rendition, half or quarter of the bitrate")
     ] = True
     max_viewers: Annotated[int, Param("viewers of all streams together, connecting ones included", 1, 10_000)] = 128
+    max_viewers_per_address: Annotated[int, Param("of them from one address", 1, 10_000)] = 32
+    max_pending_sessions: Annotated[int, Param("of them not connected yet", 1, 10_000)] = 32
     connect_timeout: Annotated[float, Param("how long a viewer may take to connect [s]", 0.1, 600.0)] = 15.0

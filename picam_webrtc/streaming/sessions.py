@@ -141,8 +141,7 @@ class Sessions:
     def _create(self, stream_name: str, address: str) -> tuple[Session, Peer]:
         logger.info("Received WebRTC request")
         stream = self._stream(stream_name)
-        if len(self._open) >= self._settings.max_viewers:
-            raise TooManyViewers(f"all {self._settings.max_viewers} places for viewers are taken; try again later")
+        self._check_room(address)
         if not stream.is_live():
             raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
         session = Session(stream, address, self._state_changed)
@@ -154,6 +153,17 @@ class Sessions:
         loop = asyncio.get_running_loop()
         self._deadlines[session.id] = loop.call_later(self._settings.connect_timeout, self._reap, session)
         return session, peer
+
+    def _check_room(self, address: str) -> None:
+        """Whoever connects holds a place as whoever watches does, but of those there may be only a few."""
+        limits = self._settings
+        if len(self._open) >= limits.max_viewers:
+            raise TooManyViewers(f"all {limits.max_viewers} places for viewers are taken; try again later")
+        if len(self._deadlines) >= limits.max_pending_sessions:
+            raise TooManyViewers(f"{limits.max_pending_sessions} viewers are connecting already; try again later")
+        neighbours = sum(session.address == address for session, _ in self._open.values())
+        if address and neighbours >= limits.max_viewers_per_address:
+            raise TooManyViewers(f"all {limits.max_viewers_per_address} places for one address are taken")
 
     async def _describe(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
         """Set the session's description; close it if that fails or is cancelled."""

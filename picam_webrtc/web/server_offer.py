@@ -8,6 +8,7 @@ from picam_webrtc.errors import MalformedOffer
 from picam_webrtc.web import bodies
 from picam_webrtc.web.contracts import known_stream
 from picam_webrtc.web.keys import MAX_SDP_BYTES, SESSIONS
+from picam_webrtc.web.limits import address_key
 
 JSON_ENVELOPE_BYTES = 1024
 """What the JSON around an SDP may add; line ends grow by escaping, hence twice the SDP beside it."""
@@ -23,7 +24,7 @@ def add_routes(app: web.Application) -> None:
 async def make_offer(request: web.Request) -> web.Response:
     sessions = request.app[SESSIONS]
     stream_name = known_stream(sessions, request.query.get("stream", ""))
-    session = await sessions.offer(stream_name, request.remote or "")
+    session = await sessions.offer(stream_name, address_key(request.remote or ""))
     location = request.app.router["webrtc-session"].url_for(id=session.id)
     offer = {"id": session.id, "sdp": session.sdp, "type": "offer"}
     return web.json_response(offer, status=HTTPStatus.CREATED, headers={hdrs.LOCATION: str(location)})

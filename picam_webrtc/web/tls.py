@@ -128,7 +128,10 @@ def _still_fits(files: CertificateFiles, names: set[str]) -> bool:
     except (OSError, ValueError, x509.ExtensionNotFound):
         return False
     covered = {str(name.value) for name in alternatives}
-    return names <= covered and certificate.not_valid_after_utc - datetime.now(UTC) > RENEWED_BEFORE
+    # Only the older spelling exists in the cryptography of Ubuntu 24.04 (41), and is deprecated in later ones.
+    has_utc = hasattr(certificate, "not_valid_after_utc")
+    ends = certificate.not_valid_after_utc if has_utc else certificate.not_valid_after.replace(tzinfo=UTC)
+    return names <= covered and ends - datetime.now(UTC) > RENEWED_BEFORE
 
 
 def _write_certificate(files: CertificateFiles, names: set[str]) -> None:

@@ -8,6 +8,7 @@ from picam_webrtc.web import bodies, problems
 from picam_webrtc.web.auth import Role, role_of
 from picam_webrtc.web.contracts import known_stream
 from picam_webrtc.web.keys import ICE_SERVERS, MAX_SDP_BYTES, SESSIONS
+from picam_webrtc.web.limits import address_key
 
 SDP = "application/sdp"
 SDPFRAG = "application/trickle-ice-sdpfrag"
@@ -30,7 +31,7 @@ def add_routes(app: web.Application) -> None:
 async def create_session(request: web.Request) -> web.Response:
     offer = await bodies.read_text(request, SDP, request.app[MAX_SDP_BYTES])
     stream_name = _stream_name(request)
-    session = await request.app[SESSIONS].answer(stream_name, offer, request.remote or "")
+    session = await request.app[SESSIONS].answer(stream_name, offer, address_key(request.remote or ""))
     location = request.app.router["whep-session"].url_for(stream=stream_name, id=session.id)
     if "token" in request.query:
         # Such a client knows no other way to show its token, and has to with every later request.

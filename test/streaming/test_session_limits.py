@@ -1,0 +1,31 @@
+"""Places for viewers: in all, for one address, and for those who have not connected yet."""
+
+import pytest
+
+from picam_webrtc.errors import TooManyViewers
+from picam_webrtc.settings import WebRtcSettings
+from test.streaming.fakes import Source, running, viewer
+
+
+async def test_one_address_cannot_take_every_place() -> None:
+    settings = WebRtcSettings(max_viewers_per_address=1)
+    async with running(Source(), settings) as (sessions, stream):
+        session = await sessions.offer(stream.name, "192.0.2.1")
+        with pytest.raises(TooManyViewers, match="all 1 places for one address are taken"):
+            await sessions.offer(stream.name, "192.0.2.1")
+        await sessions.offer(stream.name, "192.0.2.2")
+        await sessions.close(session.id)
+        await sessions.offer(stream.name, "192.0.2.1")
+
+
+async def test_only_so_many_may_be_connecting_at_a_time() -> None:
+    settings = WebRtcSettings(max_pending_sessions=1)
+    async with running(Source(), settings) as (sessions, stream), viewer() as watching:
+        waiting = await sessions.offer(stream.name)
+        with pytest.raises(TooManyViewers, match="1 viewers are connecting already"):
+            await sessions.offer(stream.name)
+        await sessions.close(waiting.id)
+        await watching.watch(sessions)
+        await watching.see(1)
+
+        await sessions.offer(stream.name)
