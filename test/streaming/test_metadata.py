@@ -81,11 +81,12 @@ async def test_every_picture_is_described_by_its_rtp_timestamp() -> None:
         await watching.watch(sessions)
         await watching.see(20)
 
-        # aiortc hands out decoded pictures with their RTP timestamp, less that of the first it received.
+        # aiortc hands out decoded pictures with their RTP timestamp, less that of the first it received. The channel
+        # may open a few pictures later than the video does.
         described = {message["rtp"] for message in heard}
         seen = [frame.pts or 0 for frame in watching.frames]
-        origins = [timestamp - seen[0] for timestamp in described]
-        assert any(described >= {origin + timestamp for timestamp in seen} for origin in origins)
+        origins = [min(described) - timestamp for timestamp in seen[:5]]
+        assert any(described >= {origin + timestamp for timestamp in seen[5:]} for origin in origins)
         for message in heard:
             assert message["type"] == "frame"
             assert before_us < message["stamp_us"] <= message["received_us"] <= message["encoded_us"]
