@@ -2,11 +2,14 @@
 
 import concurrent.futures
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from picam_webrtc.camera.clock import Clock, SystemClock
+from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.controls import Control, controls_of
 from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.stamps import stamp_ns
@@ -36,6 +39,9 @@ class CameraLibrary(Protocol):
     def transform(self, hflip: bool, vflip: bool) -> Any:
         """A `libcamera.Transform`."""
 
+    def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """libcamera's names of the pixel formats of an opened camera's main stream, each with its sizes [px]."""
+
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
@@ -57,13 +63,15 @@ def installed_library() -> CameraLibrary:
     except (ImportError, *FOREIGN_ERRORS) as error:
         hint = "install it with `sudo apt install python3-picamera2` (docs/raspberry-pi.md)"
         raise CameraError(f"Picamera2 cannot be imported ({error}); {hint}") from error
-    return _InstalledLibrary(picamera2.Picamera2, libcamera.Transform)
+    return InstalledLibrary(picamera2.Picamera2, libcamera)
 
 
-class _InstalledLibrary:
-    def __init__(self, camera_class: Any, transform_class: Any) -> None:
+class InstalledLibrary:
+    """Picamera2 as it is, or a class derived from it."""
+
+    def __init__(self, camera_class: Any, libcamera: Any) -> None:
         self._camera_class = camera_class
-        self._transform_class = transform_class
+        self._libcamera = libcamera
 
     def cameras(self) -> Sequence[Mapping[str, Any]]:
         return list(self._camera_class.global_camera_info())
@@ -72,7 +80,20 @@ class _InstalledLibrary:
         return self._camera_class(index)
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
-        return self._transform_class(hflip=hflip, vflip=vflip)
+        return self._libcamera.Transform(hflip=hflip, vflip=vflip)
+
+    def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
+        roles = [self._libcamera.StreamRole.VideoRecording]
+        formats = device.camera.generate_configuration(roles).at(0).formats
+        return {
+            str(name): [(size.width, size.height) for size in formats.sizes(name)] for name in formats.pixel_formats
+        }
+
+
+def device_controls(device: Any) -> tuple[Control, ...]:
+    """The controls of an opened camera."""
+    ids = {name: control_id for name, (control_id, _) in device.camera_ctrl_info.items()}
+    return controls_of(device.camera_controls, ids)
 
 
 def list_cameras(library: CameraLibrary) -> tuple[CameraInfo, ...]:
@@ -120,11 +141,40 @@ class Picamera2Source:
         self._device: Any = None
         self._job: Any = None
         self._streams: dict[str, StreamLayout] = {}
+        self._period_us = round(US_PER_S / settings.frame_rate)
+        self._controls: ControlSet | None = None
+        self._controls_lock = threading.Lock()  # they are changed on any thread and sent on the reading one
+        self._unsent: dict[str, Any] = {}
 
     def __str__(self) -> str:
         main = self._streams.get("main")
         size = f", {main.width}x{main.height} {main.encoding}" if main else ""
         return f"{self.camera}{size} at {self._settings.frame_rate:g} frames/s"
+
+    @property
+    def frame_rate(self) -> float:
+        """By the control FrameDurationLimits where that is set, else by the parameter frame_rate."""
+        limits = self._controls.values.get("FrameDurationLimits") if self._controls else ()
+        shortest_us = limits[0] if isinstance(limits, tuple) and limits else self._period_us
+        return US_PER_S / shortest_us
+
+    def probe(self) -> ControlSet:
+        """Open the camera for a moment to learn its controls, for plans to `apply`. Raises CameraError."""
+        try:
+            device = self._library.open(self.camera.index)
+            try:
+                self._controls = ControlSet(device_controls(device), self._period_us)
+            finally:
+                device.close()
+        except FOREIGN_ERRORS as error:
+            raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
+        return self._controls
+
+    def apply(self, plan: Plan) -> None:
+        """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
+        with self._controls_lock:
+            if self._controls is not None:
+                self._unsent.update(self._controls.commit(plan))
 
     def open(self) -> None:
         try:
@@ -162,8 +212,6 @@ class Picamera2Source:
 
     def _configuration(self) -> Any:
         settings, device = self._settings, self._device
-        period_us = round(US_PER_S / settings.frame_rate)
-        controls = {"FrameDurationLimits": (period_us, period_us)}
         options: dict[str, Any] = {}
         if settings.lores_width:
             options["lores"] = {"format": "YUV420", "size": (settings.lores_width, settings.lores_height)}
@@ -175,14 +223,30 @@ class Picamera2Source:
             queue=False,
             display=None,
             encode=None,
-            controls={name: value for name, value in controls.items() if name in device.camera_controls},
+            controls={name: value for name, value in self._first_controls() if name in device.camera_controls},
             **options,
         )
+
+    def _first_controls(self) -> Iterable[tuple[str, Any]]:
+        controls: dict[str, Any] = {"FrameDurationLimits": (self._period_us, self._period_us)}
+        with self._controls_lock:
+            self._unsent = {}
+            if self._controls is not None:
+                controls.update(self._controls.all_for_camera())
+        return controls.items()
+
+    def _send_controls(self) -> None:
+        with self._controls_lock:
+            controls, self._unsent = self._unsent, {}
+        if controls:
+            self._device.set_controls(controls)
 
     def _read_back(self, configuration: Mapping[str, Any]) -> None:
         """Learn what libcamera made of the request: it adjusts formats and sizes without a word."""
         names = ("main", "lores") if self._settings.lores_width else ("main",)
-        self._streams = {name: layout_of(configuration[name]) for name in names}
+        before, self._streams = self._streams, {name: layout_of(configuration[name]) for name in names}
+        if self._streams == before:  # said already
+            return
         main, settings = self._streams["main"], self._settings
         if (main.width, main.height) != (settings.width, settings.height):
             logger.warning(
@@ -198,6 +262,7 @@ class Picamera2Source:
 
     def _shot(self, request: Any) -> Shot:
         try:
+            self._send_controls()
             self._request_next()
             metadata = request.get_metadata()
             stamp = stamp_ns(metadata, self._clock)

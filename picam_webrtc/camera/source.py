@@ -19,6 +19,10 @@ class FrameSource(Protocol):
     Used by one thread at a time, which `camera/capture.py` owns. May be opened again after a close.
     """
 
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames a second it is to deliver; None when it has a pace of its own."""
+
     def open(self) -> None:
         """Begin to produce frames. Raises CameraError, having rolled back a partial open."""
 

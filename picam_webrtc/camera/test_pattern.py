@@ -40,7 +40,7 @@ class TestPatternSource:
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         self._width, self._height = settings.width, settings.height
         self._frame_id = settings.frame_id
-        self._frame_rate = settings.frame_rate
+        self.frame_rate = settings.frame_rate
         self._period_ns = int(NS_PER_S / settings.frame_rate)
         self._clock = clock or SystemClock()
         self._code = CodeWriter(self._width, self._height)
@@ -49,7 +49,7 @@ class TestPatternSource:
         self._canvas: _Canvas | None = None
 
     def __str__(self) -> str:
-        return f"test pattern, {self._width}x{self._height} bgr8 at {self._frame_rate:g} frames/s"
+        return f"test pattern, {self._width}x{self._height} bgr8 at {self.frame_rate:g} frames/s"
 
     def open(self) -> None:
         self._canvas = _Canvas(self._width, self._height)
@@ -62,7 +62,7 @@ class TestPatternSource:
             return None
         stamp_ns = self._clock.realtime_ns()
         self._schedule_next()
-        pixels = self._canvas.draw(self._frame_number / self._frame_rate, self._frame_number, stamp_ns)
+        pixels = self._canvas.draw(self._frame_number / self.frame_rate, self._frame_number, stamp_ns)
         self._code.write(pixels, PatternCode.of(self._frame_number, stamp_ns))
         pixels.flags.writeable = False
         self._frame_number += 1

@@ -28,9 +28,11 @@ class VideoFileSource:
     Every frame is bgr8, width x height, and stamped with the time at which it is shown.
     """
 
+    frame_rate = None
+
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         self._path = checked_path(settings.video_file)
-        self._frame_rate = settings.frame_rate
+        self._still_rate = settings.frame_rate
         self._frame_id = settings.frame_id
         self._fit = Fit(settings.width, settings.height)
         self._clock = clock or SystemClock()
@@ -42,7 +44,7 @@ class VideoFileSource:
         return f"video file {self._path}, {self._fit.width}x{self._fit.height} bgr8"
 
     def open(self) -> None:
-        pictures = _play(self._path, self._fit, self._frame_rate)
+        pictures = _play(self._path, self._fit, self._still_rate)
         self._next = next(pictures)
         self._pictures = pictures
         self._start_ns = self._clock.monotonic_ns()

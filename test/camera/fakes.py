@@ -47,6 +47,8 @@ def make_shot(stamp_ns: int = 1, metadata: Mapping[str, Any] | None = None, lore
 class FakeSource:
     """Delivers what a test puts into `shots`: a shot, or an error to raise."""
 
+    frame_rate: float | None = 30.0
+
     def __init__(self) -> None:
         self.shots: queue.SimpleQueue[Shot | Exception] = queue.SimpleQueue()
         self.open_errors: list[Exception] = []
@@ -101,6 +103,48 @@ class FakeJob:
         return self.future.result(timeout)
 
 
+class FakeControlId:
+    """What libcamera tells of a control, for the few that tests use."""
+
+    def __init__(self, name: str) -> None:
+        self.size = ARRAY_SIZES.get(name, 0)
+        self.isArray = name in ARRAY_SIZES
+        self._enumerators = ENUMERATORS.get(name, {})
+
+    def enumerators(self) -> dict[int, str]:
+        return self._enumerators
+
+
+ARRAY_SIZES = {"FrameDurationLimits": 2, "ColourGains": 2, "ColourCorrectionMatrix": 9, "AfWindows": 2**64 - 1}
+ENUMERATORS = {
+    "AfMode": {0: "AfModeManual", 1: "AfModeAuto", 2: "AfModeContinuous"},
+    "NoiseReductionMode": {0: "NoiseReductionModeOff", 1: "NoiseReductionModeFast", 9: "NoiseReductionModeNew"},
+}
+IMX708_CONTROLS: Mapping[str, tuple[Any, Any, Any]] = {
+    "AeEnable": (False, True, True),
+    "AeExposureMode": (0, 3, 0),
+    "AfMode": (0, 2, 0),
+    "AfMetering": (0, 1, 0),
+    "AfWindows": ((0, 0, 0, 0), (65535, 65535, 65535, 65535), (0, 0, 0, 0)),
+    "AnalogueGain": (1.1228, 16.0, None),
+    "AwbEnable": (False, True, None),
+    "AwbMode": (0, 7, 0),
+    "Brightness": (-1.0, 1.0, 0.0),
+    "ColourCorrectionMatrix": (-16.0, 16.0, None),
+    "ColourGains": (0.0, 32.0, None),
+    "ColourTemperature": (100, 100000, None),
+    "Contrast": (0.0, 32.0, 1.0),
+    "ExposureTime": (26, 66666, 20000),
+    "ExposureTimeMode": (0, 1, 0),
+    "FrameDurationLimits": (16666, 120000, None),
+    "LensPosition": (0.0, 32.0, 1.0),
+    "NoiseReductionMode": (0, 4, 0),
+    "ScalerCrop": ((768, 432, 64, 64), (768, 432, 3072, 1728), (768, 432, 3072, 1728)),
+    "SyncMode": (None, None, None),
+}
+"""As a Camera Module 3 reports them, a few of them."""
+
+
 class FakePicamera2:
     """As far as the source uses it. `adjust` is what libcamera silently makes of a configuration."""
 
@@ -113,6 +157,16 @@ class FakePicamera2:
         self.calls: list[str] = []
         self.unreleased = 0
         self.errors: dict[str, Exception] = {}
+        self.sent: list[dict[str, Any]] = []
+        self.sensor_modes: list[dict[str, Any]] = []
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        self._called("set_controls")
+        self.sent.append(controls)
+
+    @property
+    def camera_ctrl_info(self) -> dict[str, tuple[Any, Any]]:
+        return {name: (FakeControlId(name), None) for name in self.camera_controls}
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -204,6 +258,9 @@ class FakeLibrary:
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         return {"hflip": hflip, "vflip": vflip}
+
+    def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
+        return {"RGB888": [(640, 480), (1280, 720)], "YUV420": []}
 
 
 class Gone(CameraError):

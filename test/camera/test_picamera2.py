@@ -9,7 +9,7 @@ import pytest
 from picam_webrtc.camera.picamera2 import Picamera2Source, installed_library, list_cameras, select_camera
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeClock, FakeLibrary, FakePicamera2
+from test.camera.fakes import IMX708_CONTROLS, FakeClock, FakeLibrary, FakePicamera2
 
 
 def make(device: FakePicamera2 | None = None, clock: FakeClock | None = None, **values: Any) -> Picamera2Source:
@@ -258,3 +258,71 @@ def test_the_source_says_what_it_is() -> None:
     assert before == "camera 0, imx708 (/base/i2c@0/imx708) at 30 frames/s"
     assert str(source) == "camera 0, imx708 (/base/i2c@0/imx708), 64x64 bgr8 at 30 frames/s"
     logging.getLogger(__name__).debug("%s", source)
+
+
+def with_controls() -> tuple[Picamera2Source, FakePicamera2]:
+    device = FakePicamera2()
+    device.camera_controls = IMX708_CONTROLS
+    source = make(device)
+    source.probe()
+    return source, device
+
+
+def test_the_controls_are_learnt_without_leaving_the_camera_open() -> None:
+    source, device = with_controls()
+
+    assert "ExposureTime" in source.probe().controls
+    assert device.calls == ["close", "close"]
+
+
+def test_a_camera_that_cannot_be_probed_is_a_camera_error() -> None:
+    library = FakeLibrary("imx708")
+    library.error = RuntimeError("busy")
+
+    with pytest.raises(CameraError, match="does not open: busy"):
+        Picamera2Source(CameraSettings(), library).probe()
+
+
+def test_changed_controls_reach_the_camera_with_the_next_frame() -> None:
+    source, device = with_controls()
+    controls = source.probe()
+    source.open()
+    source.apply(controls.plan({"Contrast": 2.0}))
+    source.apply(controls.plan({"ExposureTime": 10000}))
+    assert device.sent == []
+    for _ in range(2):
+        device.complete()
+        source.read(1)
+
+    assert device.sent == [{"Contrast": 2.0, "ExposureTime": 10000}]
+
+
+def test_controls_that_were_changed_are_set_again_when_the_camera_is_opened_again() -> None:
+    source, device = with_controls()
+    source.apply(source.probe().plan({"Contrast": 2.0}))
+    source.open()
+
+    assert device.configuration["controls"] == {"FrameDurationLimits": (33333, 33333), "Contrast": 2.0}
+
+
+def test_own_frame_durations_replace_the_frame_rate() -> None:
+    source, device = with_controls()
+    assert source.frame_rate == pytest.approx(30, abs=0.01)
+    source.apply(source.probe().plan({"FrameDurationLimits": [20000, 20000]}))
+    source.open()
+
+    assert device.configuration["controls"] == {"FrameDurationLimits": (20000, 20000)}
+    assert source.frame_rate == 50
+
+
+def test_a_control_that_the_camera_refuses_is_a_camera_error() -> None:
+    source, device = with_controls()
+    controls = source.probe()
+    source.open()
+    source.apply(controls.plan({"Contrast": 2.0}))
+    device.errors["set_controls"] = RuntimeError("Control Contrast is not advertised by libcamera")
+    device.complete()
+
+    with pytest.raises(CameraError, match="Control Contrast is not advertised"):
+        source.read(1)
+    assert device.unreleased == 0
