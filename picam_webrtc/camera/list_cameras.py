@@ -1,0 +1,80 @@
+"""Prints the cameras that Picamera2 sees: ids, models, sensor modes, formats and controls."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from picam_webrtc.camera.controls import Control
+from picam_webrtc.camera.formats import ASKED_FORMATS
+from picam_webrtc.camera.picamera2 import (
+    FOREIGN_ERRORS,
+    CameraInfo,
+    CameraLibrary,
+    device_controls,
+    installed_library,
+    list_cameras,
+)
+from picam_webrtc.errors import CameraError
+
+
+def describe(library: CameraLibrary) -> Iterator[str]:
+    """The lines to print. Raises CameraError when Picamera2 cannot list cameras at all."""
+    cameras = list_cameras(library)
+    if not cameras:
+        yield "Picamera2 sees no camera: check the cable and `rpicam-hello --list-cameras`"
+    for camera in cameras:
+        yield str(camera)
+        try:
+            device = library.open(camera.index)
+        except FOREIGN_ERRORS as error:  # in use by somebody else, for instance
+            yield f"  does not open: {error}"
+            continue
+        try:
+            yield from _details(library, camera, device)
+        finally:
+            device.close()
+
+
+def _details(library: CameraLibrary, camera: CameraInfo, device: Any) -> Iterator[str]:
+    yield f"  parameter: camera:={camera.index}, camera:={camera.id} or camera:={camera.model}"
+    yield "  sensor modes:"
+    yield from (f"    {_mode_line(mode)}" for mode in _sensor_modes(device))
+    yield "  formats:"
+    names = {name: parameter for parameter, name in ASKED_FORMATS.items()}
+    for name, sizes in library.formats(device).items():
+        parameter = f" (format:={names[name]})" if name in names else ""
+        yield f"    {name}{parameter}, up to {'x'.join(map(str, max(sizes, default=('?', '?'))))}"
+    yield "  controls:"
+    yield from (f"    {_control_line(control)}" for control in device_controls(device))
+
+
+def _sensor_modes(device: Any) -> list[dict[str, Any]]:
+    try:
+        return list(device.sensor_modes)
+    except FOREIGN_ERRORS:  # cameras without a raw stream have none: USB, virtual
+        return []
+
+
+def _mode_line(mode: dict[str, Any]) -> str:
+    width, height = mode["size"]
+    return f"{width}x{height} at up to {mode.get('fps', 0):.1f} frames/s, {mode.get('format')}"
+
+
+def _control_line(control: Control) -> str:
+    limits = "" if control.minimum is None else f", {control.minimum} to {control.maximum}"
+    default = "" if control.default is None else f", default {control.default}"
+    return f"{control.name}: {control.kind.value}{limits}{default}: {control.description}"
+
+
+def main() -> int:
+    try:
+        for line in describe(installed_library()):
+            print(line)
+    except CameraError as error:
+        print(f"picam_webrtc: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

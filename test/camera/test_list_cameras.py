@@ -1,0 +1,53 @@
+"""`list_cameras` tells all that is needed to choose a camera and its settings."""
+
+import sys
+
+import pytest
+
+from picam_webrtc.camera.list_cameras import describe, main
+from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+
+
+def test_each_camera_is_described_and_closed_again() -> None:
+    device = FakePicamera2()
+    device.camera_controls = IMX708_CONTROLS
+    device.sensor_modes = [{"size": (1536, 864), "fps": 120.13, "format": "SRGGB10_CSI2P"}]
+    lines = list(describe(FakeLibrary("imx708", device=device)))
+
+    assert lines[0] == "camera 0, imx708 (/base/i2c@0/imx708)"
+    assert "    1536x864 at up to 120.1 frames/s, SRGGB10_CSI2P" in lines
+    assert "    RGB888 (format:=bgr), up to 1280x720" in lines
+    assert "    YUV420 (format:=yuv420), up to ?x?" in lines
+    assert "    Contrast: float, 0.0 to 32.0, default 1.0: 1 is normal" not in lines
+    assert "    Contrast: float, 0.0 to 32.0, default 1.0: 1 is none" in lines
+    assert device.calls[-1] == "close"
+
+
+def test_a_camera_that_is_in_use_is_said_to_be_so() -> None:
+    library = FakeLibrary("imx708")
+    library.error = RuntimeError("busy")
+
+    assert list(describe(library))[1].startswith("  does not open: ")
+
+
+def test_without_a_camera_it_says_what_to_check() -> None:
+    assert list(describe(FakeLibrary())) == [
+        "Picamera2 sees no camera: check the cable and `rpicam-hello --list-cameras`"
+    ]
+
+
+def test_without_picamera2_it_ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.setitem(sys.modules, "libcamera", None)
+
+    assert main() == 1
+    assert capsys.readouterr().err.startswith("picam_webrtc: Picamera2 cannot be imported")
+
+
+def test_the_cameras_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("picam_webrtc.camera.list_cameras.installed_library", lambda: FakeLibrary("imx219"))
+
+    assert main() == 0
+    assert "imx219" in capsys.readouterr().out
