@@ -44,6 +44,7 @@ setup(
     ],
     extras_require={
         "opencv": ["opencv-python-headless>=4.6"],
+        "jpeg": ["simplejpeg>=1.7"],
         "litert": ["ai-edge-litert>=2.1"],
         "ros-wheels": ROS_WHEELS,
         "test": [
@@ -58,6 +59,7 @@ setup(
             "ros-domain-coordinator",
             "ruff>=0.5",
             "scikit-image>=0.22",
+            "simplejpeg>=1.7",
             "types-PyYAML",
         ],
     },

@@ -139,6 +139,15 @@ class CameraSettings(Settings):
     camera_name: Annotated[str, Param("name of the camera in camera_info and calibration files", read_only=True)] = (
         "camera"
     )
+    camera_info_url: Annotated[
+        str,
+        Param(
+            "where the calibration is kept: file:///path or package://package/path, ${NAME} and ${ROS_HOME} are "
+            "filled in; empty is file://${ROS_HOME}/camera_info/${NAME}.yaml",
+            read_only=True,
+        ),
+    ] = ""
+    jpeg_quality: Annotated[int, Param("quality of image_raw/compressed", 1, 100)] = 80
     frame_id: Annotated[
         str, Param("frame_id of every header; an optical frame (REP-103): z forward, x right, y down", read_only=True)
     ] = "camera_optical_frame"

@@ -1,0 +1,86 @@
+"""Frames as JPEG: by simplejpeg where it is installed (libjpeg-turbo without conversions), else by OpenCV."""
+
+from types import ModuleType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from picam_webrtc.errors import ImageError
+from picam_webrtc.frame import Frame
+
+SIMPLEJPEG: ModuleType | None
+try:
+    import simplejpeg  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    SIMPLEJPEG = simplejpeg
+except ImportError:
+    SIMPLEJPEG = None
+
+SIMPLEJPEG_COLORSPACES = {"bgr8": "BGR", "rgb8": "RGB", "bgra8": "BGRX", "rgba8": "RGBX", "mono8": "GRAY"}
+TO_BGR = {
+    "rgb8": cv2.COLOR_RGB2BGR,
+    "rgba8": cv2.COLOR_RGBA2BGR,
+    "bgra8": cv2.COLOR_BGRA2BGR,
+    "nv12": cv2.COLOR_YUV2BGR_NV12,
+    "nv21": cv2.COLOR_YUV2BGR_NV21,
+    "yuv422": cv2.COLOR_YUV2BGR_UYVY,
+    "yuv422_yuy2": cv2.COLOR_YUV2BGR_YUY2,
+}
+CHROMA_ORDER = {"nv12": (0, 1), "nv21": (1, 0)}
+
+
+def compressed_format(encoding: str) -> str:
+    """The `format` of a sensor_msgs/CompressedImage, as image_transport's subscribers read it."""
+    return f"{encoding}; jpeg compressed {'mono8' if encoding == 'mono8' else 'bgr8'}"
+
+
+class JpegEncoder:
+    """Encodes a frame once, however often it is asked for. Not for several threads."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Frame, int, bytes] | None = None
+
+    def encode(self, frame: Frame, quality: int) -> bytes:
+        """A JPEG file of `quality` 1 to 100, colour at half resolution. Raises ImageError."""
+        if self._last is not None and self._last[0] is frame and self._last[1] == quality:
+            return self._last[2]
+        data = _with_opencv(frame, quality) if SIMPLEJPEG is None else _with_simplejpeg(SIMPLEJPEG, frame, quality)
+        self._last = (frame, quality, data)
+        return data
+
+    def forget(self) -> None:
+        """Let go of the last frame."""
+        self._last = None
+
+
+def _with_simplejpeg(library: Any, frame: Frame, quality: int) -> bytes:
+    pixels = frame.pixels
+    if frame.encoding in CHROMA_ORDER and not (frame.width % 2 or frame.height % 2):
+        u, v = CHROMA_ORDER[frame.encoding]
+        luma, chroma = pixels[: frame.height], pixels[frame.height :]
+        planes = (np.ascontiguousarray(plane) for plane in (luma, chroma[:, u::2], chroma[:, v::2]))
+        return bytes(library.encode_jpeg_yuv_planes(*planes, quality=quality))
+    colorspace = SIMPLEJPEG_COLORSPACES.get(frame.encoding)
+    if colorspace is None:
+        pixels, colorspace = cv2.cvtColor(pixels, _conversion(frame.encoding)), "BGR"
+    picture = np.ascontiguousarray(pixels).reshape(frame.height, frame.width, -1)
+    subsampling = "Gray" if colorspace == "GRAY" else "420"
+    return bytes(library.encode_jpeg(picture, quality, colorspace, subsampling))
+
+
+def _with_opencv(frame: Frame, quality: int) -> bytes:
+    pixels = frame.pixels
+    if frame.encoding not in ("bgr8", "mono8"):
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), _conversion(frame.encoding))
+    encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not encoded:
+        raise ImageError(f"OpenCV cannot compress a {frame.width}x{frame.height} {frame.encoding} image")
+    return data.tobytes()
+
+
+def _conversion(encoding: str) -> int:
+    try:
+        return TO_BGR[encoding]
+    except KeyError:
+        raise ImageError(f"encoding {encoding!r} cannot be compressed as JPEG") from None

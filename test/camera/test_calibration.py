@@ -1,0 +1,133 @@
+"""Calibrations: found behind their URLs, read and written as ROS's tools do, scaled to the size in use."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, parse, resolve_url, store
+
+CALIBRATION = Calibration(
+    width=640,
+    height=480,
+    distortion_model="plumb_bob",
+    d=(0.1, -0.2, 0.001, 0.002, 0.0),
+    k=(500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0),
+    r=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+    p=(490.0, 0.0, 321.0, -30.0, 0.0, 505.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+)
+AS_CAMERA_CALIBRATION_WRITES_IT = """
+image_width: 640
+image_height: 480
+camera_name: front
+camera_matrix:
+  rows: 3
+  cols: 3
+  data: [500.0, 0.0, 320.0, 0.0, 510.0, 240.0, 0.0, 0.0, 1.0]
+distortion_model: plumb_bob
+distortion_coefficients:
+  rows: 1
+  cols: 5
+  data: [0.1, -0.2, 0.001, 0.002, 0.0]
+rectification_matrix:
+  rows: 3
+  cols: 3
+  data: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+projection_matrix:
+  rows: 3
+  cols: 4
+  data: [490.0, 0.0, 321.0, -30.0, 0.0, 505.0, 241.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+"""
+ENVIRONMENT = {"ROS_HOME": "/robot/ros"}
+
+
+def share(package: str) -> Path:
+    return Path("/opt/share") / package
+
+
+def test_a_file_of_ros_is_read() -> None:
+    assert parse(AS_CAMERA_CALIBRATION_WRITES_IT) == CALIBRATION
+
+
+def test_what_is_stored_is_loaded_again(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "yet.yaml"
+    store(path, CALIBRATION, "front")
+
+    assert load(path) == CALIBRATION
+    assert yaml.safe_load(path.read_text()) == yaml.safe_load(AS_CAMERA_CALIBRATION_WRITES_IT)
+    assert [file.name for file in path.parent.iterdir()] == ["yet.yaml"]
+
+
+def test_k_and_p_grow_with_the_picture_and_the_rest_stays() -> None:
+    scaled = CALIBRATION.scaled(1280, 960)
+
+    assert scaled.k == (1000.0, 0.0, 640.0, 0.0, 1020.0, 480.0, 0.0, 0.0, 1.0)
+    assert scaled.p == (980.0, 0.0, 642.0, -60.0, 0.0, 1010.0, 482.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    assert (scaled.d, scaled.r, scaled.width, scaled.height) == (CALIBRATION.d, CALIBRATION.r, 1280, 960)
+    assert scaled.scaled(640, 480) == CALIBRATION
+
+
+def test_a_size_of_nearly_the_same_shape_is_scaled_too() -> None:
+    assert CALIBRATION.scaled(322, 240).k[0] == pytest.approx(251.6, abs=0.1)
+
+
+def test_another_shape_is_another_view_and_refused() -> None:
+    with pytest.raises(CalibrationError, match="calibrated at 640x480, which has another shape than 1280x720"):
+        CALIBRATION.scaled(1280, 720)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("", "/robot/ros/camera_info/front.yaml"),
+        ("file:///etc/cal.yaml", "/etc/cal.yaml"),
+        ("FILE:///etc/my%20cal.yaml", "/etc/my cal.yaml"),
+        ("file://${ROS_HOME}/${NAME}/cal.yaml", "/robot/ros/front/cal.yaml"),
+        ("package://robot_config/cal/${NAME}.yaml", "/opt/share/robot_config/cal/front.yaml"),
+    ],
+)
+def test_urls_lead_to_files(url: str, path: str) -> None:
+    assert resolve_url(url, "front", share, ENVIRONMENT) == Path(path)
+
+
+def test_without_ros_home_it_is_in_the_users_home() -> None:
+    assert resolve_url("", "front", share, {}) == Path.home() / ".ros/camera_info/front.yaml"
+
+
+@pytest.mark.parametrize("url", ["/etc/cal.yaml", "http://example.com/cal.yaml", "file://cal.yaml", "package://only"])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(CalibrationError, match=f"camera_info_url '{url}' must be file:///path or package://"):
+        resolve_url(url, "front", share, ENVIRONMENT)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "not YAML"),
+        ("just text", "holds no calibration"),
+        ("{}", "camera_matrix has no list of numbers"),
+        (AS_CAMERA_CALIBRATION_WRITES_IT.replace("640", "0", 1), "image_width must be a positive number"),
+        (AS_CAMERA_CALIBRATION_WRITES_IT.replace("image_height: 480", ""), "image_height must be a positive"),
+        (AS_CAMERA_CALIBRATION_WRITES_IT.replace("[500.0, ", "["), "camera_matrix has 8 numbers, not 9"),
+        (AS_CAMERA_CALIBRATION_WRITES_IT.replace("[0.1", "[none"), "distortion_coefficients has no list of numbers"),
+    ],
+)
+def test_a_broken_file_is_refused_naming_what_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "cal.yaml"
+    path.write_text(text)
+
+    with pytest.raises(CalibrationError, match=complaint) as refused:
+        load(path)
+    assert str(refused.value).startswith(str(path))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"nothing\.yaml: .*No such file"):
+        load(tmp_path / "nothing.yaml")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(CalibrationError, match=r"cal\.yaml: "):
+        store(tmp_path / "file" / "cal.yaml", CALIBRATION, "front")
