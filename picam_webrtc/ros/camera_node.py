@@ -1,69 +1,102 @@
-"""camera_node: a frame source as `image_raw` and `camera_info`, open only while somebody subscribes."""
+"""camera_node: a frame source as `image_raw` and its siblings, open only while somebody subscribes."""
 
+import logging
+import time
 from contextlib import AsyncExitStack
 
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo
 
 from picam_webrtc.camera.capture import Capture
+from picam_webrtc.camera.figures import FrameFigures
+from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
 from picam_webrtc.camera.source import FrameSource, make_source
+from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.image_io import ImagePublisher, LocalTopics
-from picam_webrtc.ros.messages import camera_info_message
+from picam_webrtc.ros.calibration_store import CalibrationStore
+from picam_webrtc.ros.camera_stream import CameraStream
+from picam_webrtc.ros.control_parameters import ControlParameters
+from picam_webrtc.ros.diagnostics import Diagnostics, Report, camera_report
+from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.qos import OVERRIDABLE, image_publisher_qos
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
 from picam_webrtc.settings import CameraSettings
+
+logger = logging.getLogger(__name__)
 
 
 class CameraNode:
     def __init__(
         self, node: Node, parameters: NodeParameters[CameraSettings], source: FrameSource, local: LocalTopics
     ) -> None:
-        self._node = node
-        self._capture = Capture(source, self._publish)
-        self._demand = OnDemand(node, self._capture.start, self._capture.stop, lambda: parameters.settings.idle_timeout)
-        self._images = ImagePublisher(node, "image_raw", local, lambda _: self._update_demand())
-        self._infos = node.create_publisher(
-            CameraInfo,
-            "camera_info",
-            image_publisher_qos(),
-            event_callbacks=PublisherEventCallbacks(matched=self._on_info_matched),
-            qos_overriding_options=OVERRIDABLE,
+        settings = parameters.settings
+        self._figures = FrameFigures(lambda: source.frame_rate)
+        self._calibrations = CalibrationStore(node, settings)
+        self._capture = Capture(
+            source, self._publish, on_lores=self._publish_lores, watchdog_timeout_s=settings.watchdog_timeout
         )
-        self._info_subscribers = 0
+        self._demand = OnDemand(node, self._start, self._capture.stop, lambda: parameters.settings.idle_timeout)
 
-    def _on_info_matched(self, event: "object") -> None:
-        self._info_subscribers = event.current_count  # type: ignore[attr-defined]
-        self._update_demand()
+        def stream(prefix: str) -> CameraStream:
+            quality = lambda: parameters.settings.jpeg_quality  # noqa: E731 - it changes while running
+            return CameraStream(node, prefix, local, self._calibrations, quality, self._update_demand)
+
+        self._streams: tuple[CameraStream, ...] = ()
+        self._streams = (stream(""), *([stream("lores/")] if settings.lores_width else []))
+        self._diagnostics = Diagnostics(node, "frames", str(source), self._report)
+
+    def _start(self) -> None:
+        self._figures.restart()
+        self._capture.start()
 
     def _update_demand(self) -> None:
-        self._demand.want(self._images.demanded or self._info_subscribers > 0)
+        self._demand.want(any(stream.demanded for stream in self._streams))
 
     def _publish(self, frame: Frame) -> None:
-        self._images.publish(frame)
-        if self._info_subscribers:
-            self._infos.publish(camera_info_message(frame))
+        self._figures.record(frame.stamp_ns, time.time_ns())
+        self._streams[0].publish(frame)
+
+    def _publish_lores(self, frame: Frame) -> None:
+        self._streams[1].publish(frame)
+
+    def _report(self) -> Report:
+        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()))
 
     def close(self) -> None:
         self._demand.close()
-        self._images.close()
-        self._node.destroy_publisher(self._infos)
+        self._diagnostics.close()
+        for stream in self._streams:
+            stream.close()
+        self._calibrations.close()
 
 
-async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
+def declare_controls(node: Node, source: FrameSource) -> None:
+    """Make parameters of the camera's controls, where the source has any. Raises SettingError."""
+    if not isinstance(source, Picamera2Source):
+        return
+    try:
+        controls = source.probe()
+    except CameraError as error:  # in use or unplugged now: capture will try again, and again
+        logger.warning("The camera's controls are no parameters until the next start: %s", error)
+        return
+    ControlParameters(node, source, controls)
+
+
+async def wire(
+    stack: AsyncExitStack, runtime: Runtime, local: LocalTopics, library: CameraLibrary | None = None
+) -> None:
     node = runtime.node("camera_node")
-    forward_logs(stack, node, "camera")
+    forward_logs(stack, node, "camera", "ros.camera_node", "ros.calibration_store", "ros.control_parameters")
     parameters = NodeParameters(node, CameraSettings)
-    source = make_source(parameters.settings)
+    source = make_source(parameters.settings, library)
+    declare_controls(node, source)
     stack.callback(CameraNode(node, parameters, source, local).close)
     node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
 
 
-def main() -> int:
-    return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))
+def main(library: CameraLibrary | None = None) -> int:
+    """Run the node; `library` replaces the installed Picamera2."""
+    return run(lambda stack, runtime: wire(stack, runtime, LocalTopics(), library))
 
 
 if __name__ == "__main__":

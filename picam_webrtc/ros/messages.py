@@ -4,9 +4,11 @@ from array import array
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from picam_webrtc.camera.calibration import Calibration
+from picam_webrtc.camera.jpeg import compressed_format
 from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, view_rows
 from picam_webrtc.ros.encodings import converted
 
@@ -56,6 +58,31 @@ def frame_from_message(message: Image) -> Frame:
     return Frame(converted(message), "bgr8", stamp_ns, frame_id)
 
 
-def camera_info_message(frame: Frame) -> CameraInfo:
-    """What is known of an uncalibrated camera: its size. K[0] = 0 says that nothing else is."""
-    return CameraInfo(header=header(frame.stamp_ns, frame.frame_id), width=frame.width, height=frame.height)
+def camera_info_message(frame: Frame, calibration: Calibration | None = None) -> CameraInfo:
+    """`calibration` for that frame, whose size it must have. Without one K[0] = 0 says that nothing is known."""
+    message = CameraInfo(header=header(frame.stamp_ns, frame.frame_id), width=frame.width, height=frame.height)
+    if calibration is not None:
+        message.distortion_model, message.d = calibration.distortion_model, list(calibration.d)
+        message.k, message.r, message.p = calibration.k, calibration.r, calibration.p
+    return message
+
+
+def calibration_from_message(message: CameraInfo) -> Calibration:
+    return Calibration(
+        width=message.width,
+        height=message.height,
+        distortion_model=message.distortion_model,
+        d=tuple(map(float, message.d)),
+        k=tuple(map(float, message.k)),
+        r=tuple(map(float, message.r)),
+        p=tuple(map(float, message.p)),
+    )
+
+
+def compressed_message(frame: Frame, jpeg: bytes) -> CompressedImage:
+    """`jpeg` is the frame, compressed."""
+    return CompressedImage(
+        header=header(frame.stamp_ns, frame.frame_id),
+        format=compressed_format(frame.encoding),
+        data=array("B", jpeg),
+    )

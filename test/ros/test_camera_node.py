@@ -1,0 +1,327 @@
+"""camera_node's topics, parameters, calibration and diagnostics, with a camera that the test holds in its hand."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.srv import SetCameraInfo
+
+from picam_webrtc.errors import SettingError
+from picam_webrtc.ros import camera_node
+from picam_webrtc.ros.image_io import LocalTopics
+from picam_webrtc.ros.messages import stamp_of
+from picam_webrtc.ros.runtime import Runtime
+from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from test.camera.test_calibration import AS_CAMERA_CALIBRATION_WRITES_IT
+from test.ros.support import on_spin_thread, wait_until
+
+SIZE = ("-p", "width:=640", "-p", "height:=480")
+
+
+class Robot:
+    """A running camera_node, its fake camera, and a node that listens."""
+
+    def __init__(self, runtime: Runtime, device: FakePicamera2) -> None:
+        self.runtime, self.device = runtime, device
+        self.camera = next(node for node in runtime.executor.get_nodes() if node.get_name() == "camera_node")
+        self.listener: Node = runtime.node("listener")
+        self.received: dict[str, list[Any]] = {}
+
+    def listen(self, message_type: type, topic: str) -> list[Any]:
+        messages = self.received.setdefault(topic, [])
+        ready = threading.Event()
+
+        def subscribe() -> None:
+            self.listener.create_subscription(message_type, topic, messages.append, QoSProfile(depth=10))
+            ready.set()
+
+        self.runtime.call_soon(subscribe)
+        assert ready.wait(10)
+        return messages
+
+    def next(self, messages: list[Any]) -> Any:
+        """The next message after frames have been made until one came."""
+        count = len(messages)
+        wait_until(lambda: self._frame() and len(messages) > count, "a message")
+        return messages[-1]
+
+    def _frame(self) -> bool:
+        if self.device.jobs and not self.device.jobs[-1].future.done():
+            self.device.complete(metadata={"ExposureTime": 9000, "SensorTemperature": 45.5})
+        return True
+
+    def set(self, **values: Any) -> list[Any]:
+        """Set parameters as ros2 param does; the results."""
+        results: list[Any] = []
+        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        on_spin_thread(self.runtime, lambda: results.extend(self.camera.set_parameters(parameters)))
+        return results
+
+    def value(self, name: str) -> Any:
+        value = self.camera.get_parameter(name).value
+        return value if isinstance(value, bool | int | float) or value is None else list(value)
+
+
+@contextmanager
+def robot(*arguments: str, device: FakePicamera2 | None = None) -> Iterator[Robot]:
+    device = device or FakePicamera2()
+    device.camera_controls = IMX708_CONTROLS
+    given = ["-p", "source:=picamera2", "-p", "idle_timeout:=0.0", *SIZE, *arguments]
+    with Runtime(["test", "--ros-args", *given]) as runtime:
+        stack = AsyncExitStack()
+        asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
+        runtime.spin()
+        yield Robot(runtime, device)
+        runtime.stop_spinning()
+        asyncio.run(stack.aclose())
+
+
+def test_image_camera_info_and_compressed_image_have_one_stamp() -> None:
+    with robot() as one:
+        images, infos = one.listen(Image, "image_raw"), one.listen(CameraInfo, "camera_info")
+        compressed = one.listen(CompressedImage, "image_raw/compressed")
+        one.next(images)
+        one.next(infos)
+        one.next(compressed)
+        one.next(images)
+        stamps = {stamp_of(image.header.stamp) for image in images}
+        frame_ids = {message.header.frame_id for message in (images[-1], infos[-1], compressed[-1])}
+
+        wait_until(lambda: stamp_of(compressed[-1].header.stamp) in stamps, "the compressed twin of an image")
+        wait_until(lambda: stamp_of(infos[-1].header.stamp) in stamps, "the camera_info of an image")
+        assert frame_ids == {"camera_optical_frame"}
+        assert compressed[-1].format == "bgr8; jpeg compressed bgr8"
+        decoded = cv2.imdecode(np.frombuffer(compressed[-1].data, np.uint8), cv2.IMREAD_COLOR)
+        assert np.asarray(decoded).shape == (480, 640, 3)
+
+
+def test_the_small_stream_has_topics_of_its_own() -> None:
+    with robot("-p", "lores_width:=320", "-p", "lores_height:=240") as one:
+        small, infos = one.listen(Image, "lores/image_raw"), one.listen(CameraInfo, "lores/camera_info")
+        image, info = one.next(small), one.next(infos)
+
+        assert (image.width, image.height, image.encoding) == (320, 240, "nv12")
+        assert (info.width, info.height) == (320, 240)
+
+
+def test_the_camera_is_open_only_while_somebody_listens() -> None:
+    with robot() as one:
+        assert one.device.calls == ["close"]  # it was asked for its controls
+        messages = one.listen(CompressedImage, "image_raw/compressed")
+        one.next(messages)
+        on_spin_thread(one.runtime, lambda: one.listener.destroy_subscription(next(iter(one.listener.subscriptions))))
+
+        wait_until(lambda: one.device.calls[-1] == "close" and "start" in one.device.calls, "the camera's end")
+
+
+def test_every_control_is_a_parameter_with_description_type_and_range() -> None:
+    with robot() as one:
+        exposure = one.camera.describe_parameter("ExposureTime")
+        gain = one.camera.describe_parameter("AnalogueGain")
+
+        assert exposure.description == "exposure time [us]; 0 leaves it to auto-exposure"
+        assert (exposure.integer_range[0].from_value, exposure.integer_range[0].to_value) == (0, 66666)
+        assert gain.floating_point_range[0].to_value == 16.0
+        assert "1: AfModeAuto" in one.camera.describe_parameter("AfMode").description
+        declared = [name for name in IMX708_CONTROLS if one.camera.has_parameter(name)]
+        assert sorted(declared) == sorted(set(IMX708_CONTROLS) - {"ExposureTimeMode", "SyncMode"})
+
+
+def test_a_control_changes_while_running() -> None:
+    with robot() as one:
+        images = one.listen(Image, "image_raw")
+        one.next(images)
+        assert one.set(Contrast=2.0)[0].successful
+        one.next(images)
+
+        wait_until(lambda: one._frame() and {"Contrast": 2.0} in one.device.sent, "the control at the camera")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("Contrast", 99.0, "range"),
+        ("Contrast", "high", "type"),
+        ("ExposureTime", 3, "must be from 26 to 66666 (or 0: automatic)"),
+        ("NoiseReductionMode", 3, "must be one of 0, 1"),
+        ("ColourGains", [1.0, 99.0], "must be from 0 to 32"),
+        ("ColourGains", [1.0], "must have 2 numbers"),
+        ("jpeg_quality", 0, "range"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_a_reason_and_never_reaches_the_camera(
+    name: str, value: object, reason: str
+) -> None:
+    with robot() as one:
+        before = one.value(name)
+        result = one.set(**{name: value})[0]
+
+        assert not result.successful
+        assert reason in result.reason
+        assert one.value(name) == before
+        assert one.device.sent == []
+
+
+def test_conflicting_controls_are_resolved_in_the_parameters_too() -> None:
+    with robot() as one:
+        assert one.set(ExposureTime=10000, AnalogueGain=2.0)[0].successful
+        assert one.value("AeEnable") is False
+        assert one.set(ColourGains=[1.5, 2.0])[0].successful
+        assert one.set(AeEnable=True)[0].successful
+
+        assert (one.value("ExposureTime"), one.value("AnalogueGain")) == (0, 0.0)
+        assert one.value("ColourGains") == [1.5, 2.0]
+        assert one.set(AwbEnable=True)[0].successful
+        assert one.value("ColourGains") == []
+
+
+def test_controls_given_at_the_start_are_set_when_the_camera_opens() -> None:
+    with robot("-p", "ExposureTime:=5000", "-p", "AnalogueGain:=4.0", "-p", "ColourGains:=[1.5, 2.5]") as one:
+        assert one.value("AeEnable") is False
+        one.next(one.listen(Image, "image_raw"))
+        controls = one.device.configuration["controls"]
+
+        assert (controls["ExposureTime"], controls["AnalogueGain"]) == (5000, 4.0)
+        assert controls["ColourGains"] == (1.5, 2.5)
+
+
+def test_a_control_that_is_wrong_at_the_start_ends_the_node_with_its_name() -> None:
+    with pytest.raises(SettingError, match="'ExposureTime' = 3: must be from 26"), robot("-p", "ExposureTime:=3"):
+        pass
+
+
+def test_a_camera_that_is_busy_at_the_start_costs_the_controls_only(caplog: pytest.LogCaptureFixture) -> None:
+    library = FakeLibrary("imx708")
+    library.error = RuntimeError("busy")
+    with Runtime(["test", "--ros-args", "-p", "source:=picamera2"]) as runtime:
+        stack = AsyncExitStack()
+        asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), library))
+        asyncio.run(stack.aclose())
+
+
+@pytest.fixture
+def ros_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROS_HOME", str(tmp_path))
+    (tmp_path / "camera_info").mkdir()
+    return tmp_path
+
+
+def calibrated_at(width: int) -> CameraInfo:
+    return CameraInfo(
+        width=width,
+        height=width * 3 // 4,
+        distortion_model="plumb_bob",
+        d=[0.1, 0.2, 0.0, 0.0, 0.0],
+        k=[width * 1.0, 0.0, width / 2, 0.0, width * 1.0, width / 3, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[width * 1.0, 0.0, width / 2, 0.0, 0.0, width * 1.0, width / 3, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def test_the_calibration_is_read_and_scaled_to_the_size_in_use(ros_home: Path) -> None:
+    (ros_home / "camera_info" / "front.yaml").write_text(AS_CAMERA_CALIBRATION_WRITES_IT)
+    with robot("-p", "camera_name:=front", "-p", "lores_width:=320", "-p", "lores_height:=240") as one:
+        info = one.next(one.listen(CameraInfo, "camera_info"))
+        small = one.next(one.listen(CameraInfo, "lores/camera_info"))
+
+        assert (info.k[0], info.k[2], info.distortion_model) == (500.0, 320.0, "plumb_bob")
+        assert (small.k[0], small.k[2], small.p[0]) == (250.0, 160.0, 245.0)
+        assert list(small.d) == list(info.d) == [0.1, -0.2, 0.001, 0.002, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("url", "content"), [("", None), ("", "broken: ["), ("http://x/y.yaml", None), ("package://no_such/c.yaml", None)]
+)
+def test_without_a_usable_calibration_it_publishes_uncalibrated(ros_home: Path, url: str, content: str | None) -> None:
+    if content:
+        (ros_home / "camera_info" / "camera.yaml").write_text(content)
+    with robot("-p", f"camera_info_url:='{url}'") as one:
+        info = one.next(one.listen(CameraInfo, "camera_info"))
+
+        assert (info.k[0], list(info.d), info.width) == (0.0, [], 640)
+
+
+def call_set_camera_info(one: Robot, info: CameraInfo) -> SetCameraInfo.Response:
+    client = one.listener.create_client(SetCameraInfo, "set_camera_info")
+    assert client.wait_for_service(10)
+    answer = client.call_async(SetCameraInfo.Request(camera_info=info))
+    wait_until(answer.done, "the service's answer")
+    return answer.result()
+
+
+def test_a_calibration_that_is_set_is_stored_and_used_at_once(ros_home: Path) -> None:
+    with robot() as one:
+        response = call_set_camera_info(one, calibrated_at(1280))
+        info = one.next(one.listen(CameraInfo, "camera_info"))
+
+        assert response.success, response.status_message
+        assert info.k[0] == 640.0
+    with robot() as again:
+        assert again.next(again.listen(CameraInfo, "camera_info")).k[0] == 640.0
+
+
+def test_a_calibration_of_another_shape_is_refused_with_the_reason(ros_home: Path) -> None:
+    wide = calibrated_at(1280)
+    wide.height = 720
+    with robot() as one:
+        response = call_set_camera_info(one, wide)
+        empty = call_set_camera_info(one, CameraInfo())
+
+    assert not response.success
+    assert "another shape than 640x480" in response.status_message
+    assert not empty.success
+    assert list((ros_home / "camera_info").iterdir()) == []
+
+
+def status_where(one: Robot, reports: list[DiagnosticArray], what: Callable[[DiagnosticStatus], bool]) -> Any:
+    wait_until(lambda: one._frame() and any(what(report.status[0]) for report in reports), "the diagnosis")
+    return next(report.status[0] for report in reports if what(report.status[0]))
+
+
+def test_diagnostics_tell_the_figures_of_the_camera() -> None:
+    with robot() as one:
+        reports = one.listen(DiagnosticArray, "/diagnostics")
+        idle = status_where(one, reports, lambda status: "idle" in status.message)
+        one.listen(Image, "image_raw")
+        status = status_where(one, reports, lambda status: "Exposure time (us)" in [v.key for v in status.values])
+        values = {value.key: value.value for value in status.values}
+
+    assert (idle.level, idle.name) == (DiagnosticStatus.OK, "camera_node: frames")
+    assert "imx708" in idle.hardware_id
+    assert (values["Exposure time (us)"], values["Sensor temperature (°C)"]) == ("9000", "45.5")
+    assert values["Target frequency (Hz)"] == "30.000"
+    assert values["Minimum acceptable frequency (Hz)"] == "27.000"
+    assert values["Maximum acceptable frequency (Hz)"] == "33.000"
+    for key in ("Events in window", "Events since startup", "Duration of window (s)", "Actual frequency (Hz)"):
+        assert float(values[key]) > 0, key
+    assert {"Dropped frames", "Camera faults", "Stamp delay, mean (s)", "Stamp delay, maximum (s)"} <= set(values)
+
+
+def test_diagnostics_warn_of_a_fault_then_report_an_error_and_recover() -> None:
+    with robot("-p", "watchdog_timeout:=1.0") as one:
+        reports = one.listen(DiagnosticArray, "/diagnostics")
+        images = one.listen(Image, "image_raw")
+        one.next(images)
+
+        def faults() -> list[bytes]:
+            return [report.status[0].level for report in reports if "no frame for" in report.status[0].message]
+
+        wait_until(lambda: DiagnosticStatus.ERROR in faults(), "an ERROR", timeout_s=20)
+        assert faults() == sorted(faults())
+        assert faults()[0] == DiagnosticStatus.WARN
+        one.next(images)
+        count = len(reports)
+        status_where(
+            one, reports, lambda _: "no frame for" not in reports[-1].status[0].message and len(reports) > count
+        )
