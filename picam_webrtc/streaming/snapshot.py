@@ -59,7 +59,10 @@ class ViewerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class StreamSnapshot:
-    """One stream. `frames_in` came while somebody watched; `frames_overtaken` were replaced before being encoded."""
+    """One stream. `frames_in` came while somebody watched; `frames_overtaken` were replaced before being encoded.
+
+    `inference_s` is the time that finding the newest detections took, None where that is not known.
+    """
 
     name: str
     live: bool
@@ -68,6 +71,7 @@ class StreamSnapshot:
     frames_lost_to_loop: int
     renditions: tuple[RenditionSnapshot, ...]
     viewers: tuple[ViewerSnapshot, ...]
+    inference_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

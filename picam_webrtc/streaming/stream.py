@@ -44,6 +44,7 @@ class Stream:
         self._encoding = EncodingOnDemand(settings, self._deliver)
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
         self._detections: DetectionsFeed | None = None
+        self._inference_ns = 0
 
     def push(self, frame: Frame, detections: Detections | None = None) -> None:
         """Offer a frame; from any thread, never blocks. Without viewers it is let go of at once."""
@@ -56,6 +57,7 @@ class Stream:
 
         Viewers draw it on the frame of the same stamp.
         """
+        self._inference_ns = detections.inference_ns
         feed = self._detections
         if feed is not None:
             feed.put(detections)
@@ -112,6 +114,7 @@ class Stream:
             frames_lost_to_loop=counts.frames_lost_to_loop,
             renditions=tuple(self._rendition_snapshot(rendition) for rendition in self.renditions),
             viewers=viewers,
+            inference_s=self._inference_ns / NANOSECONDS if self._inference_ns else None,
         )
 
     async def close(self) -> None:

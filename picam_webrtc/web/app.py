@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.web import auth, origins, page, problems, server_offer, whep
+from picam_webrtc.web import auth, metrics, origins, page, problems, server_offer, whep
 from picam_webrtc.web.auth import ACCESS, Access, load_tokens
 from picam_webrtc.web.contracts import Sessions
 from picam_webrtc.web.ice import load_ice_servers
@@ -25,13 +25,14 @@ def make_app(sessions: Sessions, settings: WebRtcSettings, *, pages: Path = page
     app[MAX_SDP_BYTES] = settings.max_sdp_bytes
     app[ICE_SERVERS] = load_ice_servers(settings)
     app[ORIGINS] = load_origins(settings)
-    app[ACCESS] = Access(load_tokens(settings), public={"/healthz"})
+    app[ACCESS] = Access(load_tokens(settings))
     app[RATE_LIMIT] = RateLimit(settings.max_requests_per_second, 2 * settings.max_requests_per_second, time.monotonic)
     app.on_response_prepare.append(page.add_security_headers)
     app.on_response_prepare.append(origins.add_cors_headers)
     app.router.add_get("/streams", list_streams)
     whep.add_routes(app)
     server_offer.add_routes(app)
+    metrics.add_routes(app)
     page.add_routes(app, pages)
     return app
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from picam_webrtc.errors import UnknownStream
+from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 
 class Session(Protocol):
@@ -40,6 +41,8 @@ class Sessions(Protocol):
     async def add_candidates(self, session_id: str, sdpfrag: str) -> None: ...
 
     async def close(self, session_id: str) -> None: ...
+
+    def snapshot(self) -> SessionsSnapshot: ...
 
 
 def known_stream(sessions: Sessions, name: str) -> str:

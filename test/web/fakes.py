@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from picam_webrtc.errors import StreamError, UnknownSession
+from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 ANSWER_SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=answer\r\nt=0 0\r\n"
 OFFER_SDP = ANSWER_SDP.replace("s=answer", "s=offer")
@@ -26,6 +27,7 @@ class FakeSessions:
         self.open: dict[str, FakeSession] = {}
         self.received: list[tuple[str, str]] = []
         self.error: StreamError | None = None
+        self.shown = SessionsSnapshot(())
 
     def get(self, session_id: str) -> FakeSession:
         try:
@@ -51,6 +53,9 @@ class FakeSessions:
 
     async def close(self, session_id: str) -> None:
         del self.open[self.get(session_id).id]
+
+    def snapshot(self) -> SessionsSnapshot:
+        return self.shown
 
     def _receive(self, kind: str, text: str) -> None:
         self.received.append((kind, text))
