@@ -287,6 +287,8 @@ class WebRtcSettings(Settings):
         str, Param("PEM file of the certificate chain; read again when it changes; https when set", read_only=True)
     ] = ""
     tls_key: Annotated[str, Param("PEM file of the certificate's private key", read_only=True)] = ""
+    ice_port_min: Annotated[int, Param("first UDP port for viewers; 0: any", 0, 65535, read_only=True)] = 0
+    ice_port_max: Annotated[int, Param("last UDP port for viewers", 0, 65535, read_only=True)] = 0
     ice_servers: Annotated[
         tuple[str, ...],
         Param("handed to viewers: stun:host:port, turn:host:port?transport=udp, turns:host:port", read_only=True),

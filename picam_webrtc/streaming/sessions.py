@@ -19,6 +19,7 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.outlet import Workbench
 from picam_webrtc.streaming.packets import TemplateCache
 from picam_webrtc.streaming.peer import Peer, direct_path_obstacle, negotiate_playout_delay
+from picam_webrtc.streaming.ports import ice_ports, udp_ports
 from picam_webrtc.streaming.rendition import Codec
 from picam_webrtc.streaming.session import Session
 from picam_webrtc.streaming.snapshot import SessionsSnapshot, ViewerSnapshot
@@ -47,6 +48,7 @@ class Sessions:
         self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._codecs = codec_preference(settings.codecs)
+        self._ports = ice_ports(settings)
         self._obstacle = obstacle
         self._bench: Workbench | None = None
         self._open: dict[str, tuple[Session, Peer]] = {}
@@ -168,9 +170,12 @@ class Sessions:
     async def _describe(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
         """Set the session's description; close it if that fails or is cancelled."""
         # Shielded, because sockets of a half-finished search for candidates would stay open.
-        task = asyncio.ensure_future(making)
+        with udp_ports(self._ports):
+            task = asyncio.ensure_future(making)
         try:
             session.sdp = await asyncio.shield(task)
+            if "a=candidate:" not in session.sdp:
+                raise TooManyViewers("no UDP port is free, see ice_port_min and ice_port_max; try again later")
         except BaseException:
             await asyncio.wait([task])
             if session.id in self._open:
