@@ -34,14 +34,16 @@ class BlazeFace:
     def decode(self, outputs: Sequence[Array], threshold: float) -> Candidates:
         logits = outputs[self.logits].reshape(-1)
         rows = np.flatnonzero(logits >= logit(threshold))
-        points = outputs[self.regressors][0, rows].reshape(len(rows), 2 + len(KEYPOINTS), 2) / (self.width, self.height)
-        centers = face_anchors(self.anchors)[rows]
-        points[:, 0] += centers
-        points[:, 2:] += centers[:, None]
-        boxes = np.concatenate((points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2), axis=1)
         scores = sigmoid(logits[rows])
-        certainty = np.broadcast_to(scores[:, None, None], (*points[:, 2:].shape[:2], 1))
-        keypoints = np.concatenate((points[:, 2:], certainty), axis=2)
+        centers = face_anchors(self.anchors)[rows]
+        points = outputs[self.regressors][0, rows].reshape(len(rows), 2 + len(KEYPOINTS), 2)
+        points /= (self.width, self.height)
+        half = points[:, 1] / 2
+        middles = points[:, 0] + centers
+        boxes = np.concatenate((middles - half, middles + half), axis=1)
+        keypoints = np.empty((len(rows), len(KEYPOINTS), 3), np.float32)
+        keypoints[:, :, :2] = points[:, 2:] + centers[:, None]
+        keypoints[:, :, 2] = scores[:, None]
         return Candidates(boxes, scores, np.zeros(len(rows), np.intp), keypoints)
 
 

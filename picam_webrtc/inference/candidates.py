@@ -11,6 +11,9 @@ from picam_webrtc.inference.tensors import Array
 MAX_CANDIDATES = 500
 """Candidates that enter non-maximum suppression, the best ones: it compares each with each."""
 
+LOWEST_LOGIT = -80.0
+"""Its exponential still fits a float32."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
@@ -26,13 +29,13 @@ class Candidates:
     keypoints: Array | None = None
     class_map: Array | None = None
 
-    def take(self, rows: Array) -> "Candidates":
+    def take(self, rows: Array | list[int]) -> "Candidates":
         keypoints = None if self.keypoints is None else self.keypoints[rows]
         return Candidates(self.boxes[rows], self.scores[rows], self.class_ids[rows], keypoints, self.class_map)
 
     def best(self, most: int) -> "Candidates":
         """The `most` of them with the highest scores, the best first."""
-        return self.take(np.argsort(-self.scores, kind="stable")[:most])
+        return self.take((-self.scores).argsort(kind="stable")[:most])
 
 
 class Decoder(Protocol):
@@ -49,57 +52,56 @@ def boxes_from_centers(centers: Array) -> Array:
     return np.concatenate((centers[:, :2] - half, centers[:, :2] + half), axis=1)
 
 
-def pairwise_iou(boxes: Array) -> Array:
-    """Intersection over union of each box with each, [n, n]."""
-    overlap = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    intersection = np.prod(np.maximum(overlap, 0), axis=2)
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    union = areas[:, None] + areas[None, :] - intersection
-    iou: Array = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
-    return iou
-
-
-def suppress(candidates: Candidates, iou: float) -> Candidates:
-    """Greedy non-maximum suppression within each class, best first."""
+def suppress(candidates: Candidates, iou: float, most: int) -> Candidates:
+    """Greedy non-maximum suppression within each class: the `most` best that are left, best first."""
     ordered = candidates.best(MAX_CANDIDATES)
-    same_class = ordered.class_ids[:, None] == ordered.class_ids[None, :]
-    rivals = (pairwise_iou(ordered.boxes) > iou) & same_class
-    alive = np.ones(len(ordered.scores), bool)
-    for row in range(len(alive)):
-        if alive[row]:
-            alive[row + 1 :] &= ~rivals[row, row + 1 :]
-    return ordered.take(np.flatnonzero(alive))
+    return ordered.take([group[0] for group in _rivals(ordered, iou, most)])
 
 
-def blend(candidates: Candidates, iou: float) -> Candidates:
+def blend(candidates: Candidates, iou: float, most: int) -> Candidates:
     """Non-maximum suppression that averages rivals by score, as BlazeFace wants it against jitter.
 
     See "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", section 3.3.
     """
     ordered = candidates.best(MAX_CANDIDATES)
-    rivals = pairwise_iou(ordered.boxes) > iou
-    left = np.ones(len(ordered.scores), bool)
-    boxes, keypoints, kept = ordered.boxes.copy(), _copy(ordered.keypoints), []
-    for row in range(len(left)):
-        if not left[row]:
-            continue
-        group = np.flatnonzero(left & (rivals[row] | (np.arange(len(left)) == row)))
+    groups = _rivals(ordered, iou, most)
+    blended = ordered.take([group[0] for group in groups])
+    for row, group in enumerate(groups):
         weights = ordered.scores[group] / ordered.scores[group].sum()
-        boxes[row] = np.tensordot(weights, ordered.boxes[group], 1)
-        if keypoints is not None and ordered.keypoints is not None:
-            keypoints[row] = np.tensordot(weights, ordered.keypoints[group], 1)
-        left[group] = False
-        kept.append(row)
-    blended = Candidates(boxes, ordered.scores, ordered.class_ids, keypoints)
-    return blended.take(np.array(kept, np.intp))
+        blended.boxes[row] = weights @ ordered.boxes[group]
+        if blended.keypoints is not None and ordered.keypoints is not None:
+            blended.keypoints[row] = np.tensordot(weights, ordered.keypoints[group], 1)
+    return blended
 
 
-def _copy(array: Array | None) -> Array | None:
-    return None if array is None else array.copy()
+def _rivals(ordered: Candidates, iou: float, most: int) -> list[list[int]]:
+    """Rows in groups, the first `most`: each begins with a winner, and the rest are those it beats, best first."""
+    # Plain lists: for the handful of candidates that there usually are, they beat a matrix of overlaps.
+    boxes, classes = ordered.boxes.tolist(), ordered.class_ids.tolist()
+    groups: list[list[int]] = []
+    for row, (box, class_id) in enumerate(zip(boxes, classes, strict=True)):
+        for group in groups:
+            if classes[group[0]] == class_id and overlap(boxes[group[0]], box) > iou:
+                group.append(row)
+                break
+        else:
+            if len(groups) < most:
+                groups.append([row])
+    return groups
+
+
+def overlap(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two boxes x0 y0 x1 y1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return width * height / (areas - width * height)
 
 
 def sigmoid(logits: Array) -> Array:
-    scores: Array = 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    scores: Array = 1 / (1 + np.exp(-np.maximum(logits, LOWEST_LOGIT)))
     return scores
 
 

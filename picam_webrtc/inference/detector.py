@@ -1,7 +1,6 @@
 """A model that is ready for frames: its file, task, labels and preprocessing put together."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,44 +55,41 @@ class Detector:
         return Findings(detections, _picture_part(candidates.class_map, placement))
 
     def _choose(self, candidates: Candidates, settings: InferenceSettings) -> Candidates:
-        sane = np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
+        if not len(candidates.scores):
+            return candidates
+        kept = np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
         if settings.class_filter:
             wanted = {name.strip().lower() for name in settings.class_filter}
-            sane &= [self._is_wanted(number, wanted) for number in candidates.class_ids.tolist()]
-        chosen = candidates.take(np.flatnonzero(sane))
-        if self._task.suppress is not None:
-            chosen = self._task.suppress(chosen, settings.nms_iou)
-        return chosen.best(settings.max_detections)
+            kept &= [self._is_wanted(number, wanted) for number in candidates.class_ids.tolist()]
+        chosen = candidates if kept.all() else candidates.take(np.flatnonzero(kept))
+        if self._task.suppress is None:
+            return chosen.best(settings.max_detections)
+        return self._task.suppress(chosen, settings.nms_iou, settings.max_detections)
 
     def _is_wanted(self, class_id: int, wanted: set[str]) -> bool:
         return str(class_id) in wanted or self.labels.name(class_id).lower() in wanted
 
     def _detections(self, found: Candidates, placement: Placement, width: int, height: int) -> list[Detection]:
-        corners = placement.to_picture(found.boxes.reshape(-1, 2, 2)) * (width, height)
-        keypoints = _keypoints(found, placement, width, height, self._task.keypoints)
         detections = []
-        for row, (class_id, score) in enumerate(zip(found.class_ids.tolist(), found.scores.tolist(), strict=True)):
-            box = BoundingBox(*corners[row].reshape(4).tolist()).clipped(width, height)
+        rows = zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
+        for row, (class_id, score, (x0, y0, x1, y1)) in enumerate(rows):
+            left, top = placement.to_picture(x0, y0)
+            right, bottom = placement.to_picture(x1, y1)
+            box = BoundingBox(left * width, top * height, right * width, bottom * height).clipped(width, height)
             if box.area > 0:
+                keypoints = (
+                    () if found.keypoints is None else self._keypoints(found.keypoints[row], placement, width, height)
+                )
                 label = self.labels.name(class_id)
-                detections.append(Detection(class_id, label, min(max(score, 0.0), 1.0), box, keypoints[row]))
+                detections.append(Detection(class_id, label, min(max(score, 0.0), 1.0), box, keypoints))
         return detections
 
-
-def _keypoints(
-    found: Candidates, placement: Placement, width: int, height: int, names: Sequence[str]
-) -> list[tuple[Keypoint, ...]]:
-    if found.keypoints is None:
-        return [()] * len(found.scores)
-    points = placement.to_picture(found.keypoints[:, :, :2]) * (width, height)
-    scores = found.keypoints[:, :, 2]
-    return [
-        tuple(
-            Keypoint(name, float(x), float(y), float(score))
-            for name, (x, y), score in zip(names, points[row], scores[row], strict=True)
-        )
-        for row in range(len(found.scores))
-    ]
+    def _keypoints(self, points: Array, placement: Placement, width: int, height: int) -> tuple[Keypoint, ...]:
+        keypoints = []
+        for name, (input_x, input_y, score) in zip(self._task.keypoints, points.tolist(), strict=True):
+            x, y = placement.to_picture(input_x, input_y)
+            keypoints.append(Keypoint(name, x * width, y * height, score))
+        return tuple(keypoints)
 
 
 def _picture_part(class_map: Array | None, placement: Placement) -> Array | None:

@@ -43,11 +43,14 @@ class Model:
         return view
 
     def run(self) -> list[Array]:
-        """Run on what the input holds and return every output in real numbers. Raises ModelError."""
+        """Run on what the input holds and return every output in real numbers. Raises ModelError.
+
+        Let go of the outputs before the next run: they are the runtime's own memory where that holds floats.
+        """
         try:
             self._interpreter.invoke()
             outputs = self.signature.outputs
-            return [tensor.real(self._interpreter.get_tensor(tensor.index)) for tensor in outputs]
+            return [tensor.real(self._interpreter.tensor(tensor.index)()) for tensor in outputs]
         except RUNTIME_ERRORS as error:
             raise ModelError(f"the model failed on a frame: {_reason(error)}") from error
 

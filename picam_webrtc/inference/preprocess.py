@@ -31,7 +31,7 @@ TO_RGB: Mapping[str, int | None] = MappingProxyType(
 PADDING = 114
 """Grey of the bars of a letterbox, as YOLO is trained with."""
 
-LARGEST_TABLE_SIDE = 32767
+LARGEST_SIDE = 32767
 """OpenCV's resize does not go further (SHRT_MAX)."""
 
 
@@ -75,13 +75,13 @@ class Placement:
     width: float
     height: float
 
-    def to_picture(self, points: Array) -> Array:
-        """Points [..., 2] of the input as fractions of the picture."""
-        return (points - (self.left, self.top)) / (self.width, self.height)
+    def to_picture(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the input as a point of the picture, in fractions of its sides."""
+        return (x - self.left) / self.width, (y - self.top) / self.height
 
-    def to_input(self, points: Array) -> Array:
-        """Points [..., 2] of the picture, in fractions, as fractions of the input: the inverse of `to_picture`."""
-        return points * (self.width, self.height) + (self.left, self.top)
+    def to_input(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the picture as a point of the input: the inverse of `to_picture`."""
+        return x * self.width + self.left, y * self.height + self.top
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,7 @@ class Preprocessor:
         self._table = table
         self._letterbox = letterbox
         self._canvas = np.full((source.height, source.width, 3), PADDING, np.uint8)
+        self._small = np.empty((0, 0, 3), np.uint8)
         self._fit = Fit(0, 0, source.width, source.height)
 
     def write(self, frame: Frame, target: Array) -> Placement:
@@ -125,10 +126,27 @@ class Preprocessor:
         if wanted != self._fit:
             self._canvas[:] = PADDING
             self._fit = wanted
-        picture = self._canvas[wanted.top : wanted.top + wanted.height, wanted.left : wanted.left + wanted.width]
-        shrink(frame, picture)
+        self._shrink(frame, wanted)
         self._write_numbers(target[0])
         return wanted.placement(source.width, source.height)
+
+    def _shrink(self, frame: Frame, wanted: Fit) -> None:
+        """Resize the frame into its place on the canvas; colours are swapped after that, where it costs least."""
+        if max(frame.width, frame.height) > LARGEST_SIDE:
+            raise ImageError(f"image of {frame.width}x{frame.height} pixels: a side may have {LARGEST_SIDE} at most")
+        shape = (wanted.height, wanted.width, frame.pixels.shape[2])
+        if self._small.shape != shape:
+            self._small = np.empty(shape, np.uint8)
+        # Of a much taller picture every second row, or third, is enough, and halves what is read from memory.
+        step = max(1, frame.height // wanted.height)
+        rows = frame.pixels[(step - 1) // 2 :: step]
+        small = cv2.resize(rows, shape[1::-1], dst=self._small, interpolation=cv2.INTER_LINEAR)
+        picture = self._canvas[wanted.top : wanted.top + wanted.height, wanted.left : wanted.left + wanted.width]
+        swap = TO_RGB[frame.encoding]
+        if swap is None:
+            picture[:] = small
+        else:
+            cv2.cvtColor(small, swap, dst=picture)
 
     def _write_numbers(self, target: Array) -> None:
         pixels = self._canvas
@@ -140,19 +158,6 @@ class Preprocessor:
             cv2.LUT(pixels, self._table, dst=target)
         else:
             target[:] = cv2.LUT(pixels, self._table).reshape(target.shape)
-
-
-def shrink(frame: Frame, target: Array) -> None:
-    """Resize the frame into `target`, uint8 RGB [h, w, 3]; colours are swapped after, where it costs least."""
-    height, width = target.shape[:2]
-    if max(frame.width, frame.height) > LARGEST_TABLE_SIDE:
-        raise ImageError(f"image of {frame.width}x{frame.height} pixels: a side may have {LARGEST_TABLE_SIDE} at most")
-    small = cv2.resize(frame.pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    swap = TO_RGB[frame.encoding]
-    if swap is None:
-        target[:] = small
-    else:
-        cv2.cvtColor(small, swap, dst=target)
 
 
 def pixel_table(tensor: Tensor, mean: float, std: float, given: bool) -> Array:

@@ -7,11 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from picam_webrtc.inference.candidates import Candidates, boxes_from_centers, logit, sigmoid
+from picam_webrtc.inference.candidates import Candidates, logit, sigmoid
 from picam_webrtc.inference.tensors import Array
 
-BOX_SCALES = (10.0, 10.0, 5.0, 5.0)
+BOX_SCALES = np.array((10.0, 10.0, 5.0, 5.0), np.float32)
 """y, x, height, width: what the box coder of the TF Object Detection API multiplies its targets by."""
+
+LARGEST_LOG_SIZE = 20.0
+"""A box e^20 times its anchor is no box; without a limit its size would overflow."""
 
 MIN_SCALE, MAX_SCALE = 0.2, 0.95
 STRIDES = (16, 32, 64, 128, 256, 512)
@@ -48,32 +51,32 @@ class RawSsd:
     height: int
 
     def decode(self, outputs: Sequence[Array], threshold: float) -> Candidates:
-        logits = outputs[self.logits][0, :, 1:]
-        classes = logits.argmax(axis=1)
-        best = logits[np.arange(len(logits)), classes]
-        rows = np.flatnonzero(best >= logit(threshold))
-        anchors = ssd_anchors(self.width, self.height)[rows]
-        boxes = decode_deltas(outputs[self.deltas][0, rows], anchors)
-        return Candidates(boxes, sigmoid(best[rows]), classes[rows])
+        logits = outputs[self.logits][0]
+        # Few anchors see anything: one comparison of everything is cheaper than the best class of every row.
+        likely = logits >= logit(threshold)
+        likely[:, 0] = False
+        hits = likely.reshape(-1).nonzero()[0] // logits.shape[1]
+        rows = np.array(sorted(set(hits.tolist())), np.intp)
+        chosen = logits[rows, 1:]
+        boxes = decode_deltas(outputs[self.deltas][0, rows], ssd_anchors(self.width, self.height)[rows])
+        return Candidates(boxes, sigmoid(chosen.max(axis=1)), chosen.argmax(axis=1))
 
 
 def decode_deltas(deltas: Array, anchors: Array) -> Array:
-    """Boxes x0 y0 x1 y1 from deltas y x h w and anchors x y w h.
+    """Boxes x0 y0 x1 y1 from deltas y x h w and anchors y x h w.
 
     Faster R-CNN's coding (https://arxiv.org/abs/1506.01497, section 3.1.2), scaled by `BOX_SCALES`.
     """
-    y, x, height, width = (deltas[:, column] / scale for column, scale in enumerate(BOX_SCALES))
-    centers = np.empty((len(deltas), 4), np.float32)
-    centers[:, 0] = x * anchors[:, 2] + anchors[:, 0]
-    centers[:, 1] = y * anchors[:, 3] + anchors[:, 1]
-    centers[:, 2] = np.exp(np.minimum(width, 20)) * anchors[:, 2]
-    centers[:, 3] = np.exp(np.minimum(height, 20)) * anchors[:, 3]
-    return boxes_from_centers(centers)
+    coded = deltas / BOX_SCALES
+    sizes = anchors[:, 2:]
+    centers = coded[:, :2] * sizes + anchors[:, :2]
+    half = np.exp(np.minimum(coded[:, 2:], LARGEST_LOG_SIZE)) * sizes / 2
+    return np.concatenate((centers - half, centers + half), axis=1)[:, [1, 0, 3, 2]]
 
 
 @cache
 def ssd_anchors(width: int, height: int) -> Array:
-    """Anchors of SSD-MobileNet, center x, y, width, height in fractions of the input, [n, 4].
+    """Anchors of SSD-MobileNet, center y, x, height, width in fractions of the input, [n, 4].
 
     The ssd_anchor_generator of the TF Object Detection API with its usual six layers (SSD,
     https://arxiv.org/abs/1512.02325, section 2.2): 1917 for 300x300, 2034 for 320x320.
@@ -89,9 +92,9 @@ def ssd_anchors(width: int, height: int) -> Array:
 
 
 def _grid(columns: int, rows: int, shapes: Sequence[tuple[float, float]]) -> Array:
-    sizes = np.array([(scale * ratio**0.5, scale / ratio**0.5) for scale, ratio in shapes], np.float32)
+    sizes = np.array([(scale / ratio**0.5, scale * ratio**0.5) for scale, ratio in shapes], np.float32)
     grid = np.empty((rows, columns, len(shapes), 4), np.float32)
-    grid[..., 0] = ((np.arange(columns) + 0.5) / columns)[None, :, None]
-    grid[..., 1] = ((np.arange(rows) + 0.5) / rows)[:, None, None]
+    grid[..., 0] = ((np.arange(rows) + 0.5) / rows)[:, None, None]
+    grid[..., 1] = ((np.arange(columns) + 0.5) / columns)[None, :, None]
     grid[..., 2:] = sizes
     return grid.reshape(-1, 4)

@@ -47,7 +47,7 @@ class Task:
     decoder: Decoder
     normalization: Normalization
     resize: str = "stretch"
-    suppress: Callable[[Candidates, float], Candidates] | None = None
+    suppress: Callable[[Candidates, float, int], Candidates] | None = None
     classes: int = 0
     labels: Labels = field(default_factory=Labels)
     keypoints: tuple[str, ...] = ()
@@ -133,8 +133,8 @@ def _blazeface(case: Case) -> Task | None:
     return Task("blazeface", decoder, SYMMETRIC, "letterbox", _blend_faces, 1, labels, KEYPOINTS)
 
 
-def _blend_faces(candidates: Candidates, iou: float) -> Candidates:
-    return blend(candidates, min(iou, FACE_OVERLAP))
+def _blend_faces(candidates: Candidates, iou: float, most: int) -> Candidates:
+    return blend(candidates, min(iou, FACE_OVERLAP), most)
 
 
 def _pair(outputs: tuple[Tensor, ...], last: int) -> tuple[int, int] | None:
