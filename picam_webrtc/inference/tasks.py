@@ -141,9 +141,11 @@ def _pair(outputs: tuple[Tensor, ...], last: int) -> tuple[int, int] | None:
     """The places of [1, n, last] and [1, n, anything else] among two outputs."""
     if len(outputs) != 2 or any(len(tensor.shape) != 3 or tensor.shape[0] != 1 for tensor in outputs):
         return None
-    first = 0 if outputs[0].shape[2] == last else 1
-    if outputs[first].shape[2] != last or outputs[0].shape[1] != outputs[1].shape[1]:
+    fitting = [place for place, tensor in enumerate(outputs) if tensor.shape[2] == last]
+    if not fitting or outputs[0].shape[1] != outputs[1].shape[1]:
         return None
+    # With as many classes as a box has numbers, only names tell the two apart.
+    first = next((place for place in fitting if "box" in outputs[place].name.lower()), fitting[0])
     return first, 1 - first
 
 
