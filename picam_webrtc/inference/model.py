@@ -1,5 +1,6 @@
 """A loaded .tflite model: the only file that imports LiteRT, or tflite_runtime where there is no LiteRT."""
 
+import ctypes
 import logging
 import os
 from collections.abc import Sequence
@@ -69,6 +70,8 @@ def load_delegate(library: str, options: Sequence[str]) -> Any:
             raise SettingError("delegate_options", option, "must be key=value")
     _, load = _runtime()
     try:
+        # A library that is not there is found out here: the runtime's delegate cannot even be thrown away then.
+        ctypes.CDLL(library)
         return load(library, {key: value for key, _, value in pairs})
     except RUNTIME_ERRORS as error:
         remedy = "is the library installed and the device plugged in? delegate_fallback:=true runs on the CPU instead"
