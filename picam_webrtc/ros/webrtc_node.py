@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from rclpy.node import Node
+from std_msgs.msg import Int32
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import SettingError
@@ -13,6 +14,7 @@ from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.qos import latched_qos
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.sessions import Sessions
@@ -86,6 +88,17 @@ def stream_topics(streams: tuple[str, ...]) -> dict[str, str]:
     return topics
 
 
+def viewers_topic(node: Node, runtime: Runtime) -> Callable[[int], None]:
+    """Publishes how many watch; whoever subscribes later gets the last count."""
+    publisher = node.create_publisher(Int32, "viewers", latched_qos())
+
+    def publish(count: int) -> None:
+        runtime.call_soon(lambda: publisher.publish(Int32(data=count)))
+
+    publish(0)
+    return publish
+
+
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("webrtc_node")
     forward_logs(stack, node, "streaming", "web")
@@ -98,7 +111,8 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
         source.stream = Stream(name, settings, transform=transform, on_demand=source.demand, is_live=source.is_live)
         streams.append(source.stream)
         stack.callback(source.close)
-    sessions = await stack.enter_async_context(Sessions(streams, settings))
+    sessions = Sessions(streams, settings, on_viewers=viewers_topic(node, runtime))
+    await stack.enter_async_context(sessions)
     loop = asyncio.get_running_loop()
     parameters.apply = lambda changed: call_on_loop(loop, sessions.apply, changed)
     app = make_app(sessions, settings)

@@ -42,14 +42,20 @@ class Sessions:
         streams: Sequence[Stream],
         settings: WebRtcSettings,
         obstacle: Callable[[], str | None] = direct_path_obstacle,
+        on_viewers: Callable[[int], None] = lambda _count: None,
     ) -> None:
-        """`obstacle` says why viewers have to be served by aiortc's own sender, if they have to."""
+        """`obstacle` says why viewers have to be served by aiortc's own sender, if they have to.
+
+        `on_viewers` is told on the loop how many viewers are connected, each time that changes.
+        """
         self.stream_names = tuple(stream.name for stream in streams)
         self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._codecs = codec_preference(settings.codecs)
         self._ports = ice_ports(settings)
         self._obstacle = obstacle
+        self._on_viewers = on_viewers
+        self._connected: set[str] = set()
         self._bench: Workbench | None = None
         self._open: dict[str, tuple[Session, Peer]] = {}
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
@@ -201,6 +207,8 @@ class Sessions:
         logger.info("Connection state for %s is %s", session, state)
         if state == "connected":
             self._cancel_deadline(session)
+            self._connected.add(session.id)
+            self._on_viewers(len(self._connected))
         elif state == "failed":
             self._reap(session)
         else:
@@ -217,6 +225,9 @@ class Sessions:
             return
         self._cancel_deadline(session)
         session.end()
+        if session.id in self._connected:
+            self._connected.remove(session.id)
+            self._on_viewers(len(self._connected))
         logger.info("Connection %s closed. Removing from pcs.", session)
 
     async def _keep_adapting(self) -> None:

@@ -153,10 +153,12 @@ class Source:
 
 
 @asynccontextmanager
-async def running(source: Source, settings: WebRtcSettings) -> AsyncIterator[tuple[Sessions, Stream]]:
+async def running(
+    source: Source, settings: WebRtcSettings, on_viewers: Callable[[int], None] = lambda _: None
+) -> AsyncIterator[tuple[Sessions, Stream]]:
     """Sessions with one stream that is fed by `source`."""
     stream = source.make_stream(settings)
-    async with Sessions([stream], settings) as sessions:
+    async with Sessions([stream], settings, on_viewers=on_viewers) as sessions:
         feeding = asyncio.create_task(source.run(stream))
         try:
             yield sessions, stream

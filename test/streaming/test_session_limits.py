@@ -29,3 +29,16 @@ async def test_only_so_many_may_be_connecting_at_a_time() -> None:
         await watching.see(1)
 
         await sessions.offer(stream.name)
+
+
+async def test_the_number_of_viewers_is_told_each_time_it_changes() -> None:
+    counts: list[int] = []
+    async with running(Source(), WebRtcSettings(), on_viewers=counts.append) as (sessions, _), viewer() as watching:
+        session = await watching.watch(sessions)
+        await watching.see(1)
+        waiting = await sessions.offer("processed")
+        assert counts == [1]
+
+        await sessions.close(waiting.id)
+        await sessions.close(session.id)
+        assert counts == [1, 0]

@@ -5,10 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.source import make_source
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
@@ -16,6 +12,7 @@ from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
+from test.viewer import Viewer, viewer
 
 FRAME_RATE = 30.0
 CAMERA = CameraSettings(source="test_pattern", width=640, height=360, frame_rate=FRAME_RATE)
@@ -45,37 +42,9 @@ async def live_server(settings: WebRtcSettings) -> AsyncIterator[Live]:
 class HonestViewer:
     """Watches from this process as a polite viewer does, and counts the pictures that arrive."""
 
-    def __init__(self, live: Live, token: str = "") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self.pictures = 0
-        self._live = live
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._session = ""
-
-    async def __aenter__(self) -> "HonestViewer":
-        self._peer.addTransceiver("video", direction="recvonly")
-        await self._peer.setLocalDescription(await self._peer.createOffer())
-        headers = self._headers | {"Content-Type": "application/sdp"}
-        offer = self._peer.localDescription.sdp
-        async with (
-            aiohttp.ClientSession(self._live.url, headers=headers) as client,
-            client.post("/whep", data=offer) as response,
-        ):
-            assert response.status == 201, await response.text()
-            self._session = response.headers["Location"]
-            answer = RTCSessionDescription(await response.text(), "answer")
-        await self._peer.setRemoteDescription(answer)
-        self._watching = asyncio.create_task(self._watch())
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        async with (
-            aiohttp.ClientSession(self._live.url, headers=self._headers) as client,
-            client.delete(self._session) as response,
-        ):
-            assert response.status == 200
-        await self._peer.close()
-        await self._watching
+        self._viewer = viewer
 
     async def frame_rate(self, duration_s: float) -> float:
         """Pictures a second over the next `duration_s`."""
@@ -83,11 +52,23 @@ class HonestViewer:
         await asyncio.sleep(duration_s)
         return (self.pictures - before) / duration_s
 
-    async def _watch(self) -> None:
-        track = self._peer.getTransceivers()[0].receiver.track
+    async def watch(self) -> None:
+        while True:
+            await self._viewer.next_frame()
+            self.pictures += 1
+
+
+@asynccontextmanager
+async def honest_viewer(live: Live) -> AsyncIterator[HonestViewer]:
+    """Yields once it sees the picture."""
+    async with viewer(live.url) as connection:
+        await connection.connect_by_whep()
+        await connection.next_frame()
+        honest = HonestViewer(connection)
+        watching = asyncio.create_task(honest.watch())
         try:
-            while True:
-                await track.recv()
-                self.pictures += 1
-        except MediaStreamError:
-            return
+            yield honest
+            assert not watching.done(), "the viewer lost the picture"
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
