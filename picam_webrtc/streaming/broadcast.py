@@ -106,6 +106,12 @@ class Broadcast:
         if frame.keyframe:
             self._update_renditions()
 
+    def describe(self, frame: EncodedFrame) -> None:
+        """Tell everyone who may get the frame about it, ahead of `deliver`."""
+        for viewer in self.viewers:
+            if frame.key in (viewer.rendition, viewer.wanted):
+                viewer.outlet.describe(frame)
+
     def tell(self, detections: Detections) -> None:
         """Hand what was found in a frame to every viewer."""
         for viewer in self.viewers:

@@ -93,7 +93,7 @@ class RtpOrigin:
             self.describe(self._previous, channel)
 
     def describe(self, frame: EncodedFrame, channel: MetadataChannel | None) -> None:
-        """Before the frame itself is sent, because what belongs to it must not come after it."""
+        """To be called before the frame itself is sent."""
         self._previous = frame
         if channel is not None and self._origin is not None:
             channel.send_frame(frame, (self._origin + frame.timestamp) & RTP_TIMESTAMP_MASK)

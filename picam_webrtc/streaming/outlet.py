@@ -43,6 +43,9 @@ class Outlet(Protocol):
     def resend(self, frame: EncodedFrame, number: int) -> None:
         """Send a packet of a frame again."""
 
+    def describe(self, frame: EncodedFrame) -> None:
+        """Tell a viewer that wants to know about a frame that it will be sent soon; never blocks."""
+
     def tell(self, detections: Detections) -> None:
         """Send what was found in a frame, to a viewer that wants to know; never blocks."""
 
@@ -96,10 +99,6 @@ class RtpOutlet:
             return False
         if frame.first_packet != self._next_index:
             self._offset = self._next_sequence - frame.first_packet
-        channel = self._metadata()
-        if channel is not None:
-            # Before the frame itself, because what belongs to it must not come after it.
-            channel.send_frame(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
         template = self._bench.templates.get(frame, self._parameters.extensions, self._tag_size)
         self._encrypt(template, frame)
         self._next_sequence += len(template.lengths)
@@ -132,6 +131,11 @@ class RtpOutlet:
         if path.send_run(scratch.view[:size], Run(0, 1, size)):
             self.counts.resent_packets += 1
             self.counts.resent_bytes += len(frame.payloads[number])
+
+    def describe(self, frame: EncodedFrame) -> None:
+        channel = self._metadata()
+        if channel is not None:
+            channel.send_frame(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
 
     def tell(self, detections: Detections) -> None:
         channel = self._metadata()

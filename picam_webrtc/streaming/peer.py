@@ -112,6 +112,9 @@ class PiCameraTrack(MediaStreamTrack):
     def resend(self, frame: EncodedFrame, number: int) -> None:
         """aiortc answers requests for lost packets itself."""
 
+    def describe(self, frame: EncodedFrame) -> None:
+        """`recv` does, since aiortc's sender has its own idea of a frame's timestamp."""
+
     def tell(self, detections: Detections) -> None:
         if self.metadata is not None:
             self.metadata.send_detections(detections)
@@ -125,6 +128,7 @@ class PiCameraTrack(MediaStreamTrack):
         self._origin.learn(getattr(self.sender, "_RTCRtpSender__rtp_timestamp", None), self.metadata)
         frame = await self._queue.get()
         self._origin.describe(frame, self.metadata)
+        await asyncio.sleep(0)  # the data channel's turn: what belongs to a frame goes out before it
         packet = av.Packet(frame.data)
         packet.pts, packet.time_base = frame.timestamp, TIME_BASE
         return packet

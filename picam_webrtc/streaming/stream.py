@@ -140,4 +140,6 @@ class Stream:
         )
 
     def _deliver(self, frame: EncodedFrame) -> None:
-        self._broadcast.deliver(frame)
+        # Data channels are flushed by tasks. One turn of the loop lets what belongs to a frame go out before it.
+        self._broadcast.describe(frame)
+        asyncio.get_running_loop().call_soon(self._broadcast.deliver, frame)

@@ -86,6 +86,7 @@ class FakeOutlet:
     frames: list[EncodedFrame] = field(default_factory=list)
     resent: list[int] = field(default_factory=list)
     told: list[Detections] = field(default_factory=list)
+    described: list[EncodedFrame] = field(default_factory=list)
     counts: OutletCounts = field(default_factory=OutletCounts)
     path: str = "fake"
 
@@ -94,6 +95,9 @@ class FakeOutlet:
             self.frames.append(frame)
             self.counts.bytes += frame.payload_bytes
         return not self.full
+
+    def describe(self, frame: EncodedFrame) -> None:
+        self.described.append(frame)
 
     def tell(self, detections: Detections) -> None:
         self.told.append(detections)
