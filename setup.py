@@ -51,6 +51,7 @@ setup(
             "colcon-common-extensions",
             "coverage>=7.4",
             "hypothesis>=6.100",
+            "jsonschema>=4.18",
             "mypy>=1.10",
             "playwright>=1.45",
             "pytest>=8",

@@ -6,6 +6,7 @@ PicamWebrtcError
 ├── ModelError              a model does not load, or its tensors are not understood
 │   └── ModelNotFetched     a model known by name is not on this machine yet
 ├── ImageError              a picture whose encoding, size or layout cannot be used
+├── MalformedDetections     a text that is no detections in JSON
 └── StreamError             WebRTC signalling
     ├── MalformedOffer      not SDP at all
     ├── UnusableOffer       SDP that no answer of ours can satisfy
@@ -49,6 +50,10 @@ class ModelNotFetched(ModelError):
 
 class ImageError(PicamWebrtcError):
     """A picture's encoding, size or memory layout cannot be used."""
+
+
+class MalformedDetections(PicamWebrtcError):
+    """A text that is no detections in JSON."""
 
 
 class StreamError(PicamWebrtcError):

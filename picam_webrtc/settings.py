@@ -226,6 +226,13 @@ class InferenceSettings(Settings):
     ] = ""
     delegate_options: Annotated[tuple[str, ...], Param("options of the delegate, each as key=value")] = ()
     delegate_fallback: Annotated[bool, Param("run on the CPU when the delegate does not load")] = False
+    class_ids: Annotated[
+        str,
+        Param(
+            "what class_id is in the topic detections: the class's name where it has one, or its number",
+            choices=("name", "number"),
+        ),
+    ] = "name"
     lores_topic: Annotated[
         str,
         Param(
