@@ -58,6 +58,16 @@ class ViewerSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class NewestFrame:
+    """The coded frame that was sent last: its RTP timestamp and its times, CLOCK_REALTIME."""
+
+    timestamp: int
+    stamp_ns: int
+    received_ns: int
+    encoded_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamSnapshot:
     """One stream. `frames_in` came while somebody watched; `frames_overtaken` were replaced before being encoded.
 
@@ -69,6 +79,7 @@ class StreamSnapshot:
     frames_in: int
     frames_overtaken: int
     frames_lost_to_loop: int
+    newest: NewestFrame | None
     renditions: tuple[RenditionSnapshot, ...]
     viewers: tuple[ViewerSnapshot, ...]
     inference_s: float | None = None

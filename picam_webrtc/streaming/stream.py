@@ -13,7 +13,7 @@ from picam_webrtc.streaming.demand import DetectionsFeed, EncodingOnDemand
 from picam_webrtc.streaming.encoding import RenditionEncoder
 from picam_webrtc.streaming.outlet import Outlet
 from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame
-from picam_webrtc.streaming.snapshot import RenditionSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.viewer import Viewer
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Stream:
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
         self._detections: DetectionsFeed | None = None
         self._inference_ns = 0
+        self._newest: EncodedFrame | None = None
 
     def push(self, frame: Frame, detections: Detections | None = None) -> None:
         """Offer a frame; from any thread, never blocks. Without viewers it is let go of at once."""
@@ -112,6 +113,7 @@ class Stream:
             frames_in=counts.frames_in,
             frames_overtaken=counts.frames_overtaken,
             frames_lost_to_loop=counts.frames_lost_to_loop,
+            newest=self._newest_snapshot(),
             renditions=tuple(self._rendition_snapshot(rendition) for rendition in self.renditions),
             viewers=viewers,
             inference_s=self._inference_ns / NANOSECONDS if self._inference_ns else None,
@@ -120,6 +122,12 @@ class Stream:
     async def close(self) -> None:
         """End the encode thread and wait for it."""
         await self._encoding.close()
+
+    def _newest_snapshot(self) -> NewestFrame | None:
+        newest = self._newest
+        if newest is None:
+            return None
+        return NewestFrame(newest.timestamp, newest.stamp_ns, newest.received_ns, newest.encoded_ns)
 
     def _rendition_snapshot(self, rendition: RenditionEncoder) -> RenditionSnapshot:
         counts, gate = rendition.counts, rendition.gate
@@ -140,6 +148,7 @@ class Stream:
         )
 
     def _deliver(self, frame: EncodedFrame) -> None:
+        self._newest = frame
         # Data channels are flushed by tasks. One turn of the loop lets what belongs to a frame go out before it.
         self._broadcast.describe(frame)
         asyncio.get_running_loop().call_soon(self._broadcast.deliver, frame)

@@ -1,0 +1,186 @@
+"""The server side of `bench.viewers`, a process of its own: our engine, or plain aiortc for comparison.
+
+Reads a JSON object a line and answers with one: `{"op": "answer", "sdp": ...}` joins a viewer,
+`{"op": "leave", "id": ...}` ends it, `{"op": "usage"}` gives CPU and memory, `{"op": "clock"}` an RTP timestamp and
+the capture time that it stands for.
+"""
+
+import asyncio
+import itertools
+import json
+import resource
+import sys
+import time
+from contextlib import AsyncExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+from unittest import mock
+
+import av
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription, rtcrtpsender
+from aiortc.codecs import h264
+from aiortc.contrib.media import MediaRelay
+
+from bench.moving_source import play
+from picam_webrtc.frame import Frame
+from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.snapshot import StreamSnapshot
+from picam_webrtc.streaming.stream import Stream
+
+BITRATE = 2_000_000
+CLOCK_HZ = 90_000
+NANOSECONDS = 1_000_000_000
+
+
+class Server(Protocol):
+    async def answer(self, offer_sdp: str) -> tuple[str, str]:
+        """Join a viewer; its id and our answer."""
+
+    async def leave(self, viewer_id: str) -> None: ...
+
+    def clock(self) -> tuple[int, int]:
+        """An RTP timestamp, and the capture stamp [ns] of the frame that has it."""
+
+    def details(self) -> dict[str, Any]: ...
+
+
+class Ours:
+    """The engine of webrtc_node, without ROS and HTTP."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @classmethod
+    async def start(cls, stack: AsyncExitStack) -> "Ours":
+        settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)
+        stream = Stream("bench", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
+        sessions = await stack.enter_async_context(Sessions([stream], settings))
+        stack.callback(asyncio.create_task(play(stream.push)).cancel)
+        return cls(sessions)
+
+    async def answer(self, offer_sdp: str) -> tuple[str, str]:
+        session = await self._sessions.answer("bench", offer_sdp)
+        return session.id, session.sdp
+
+    async def leave(self, viewer_id: str) -> None:
+        await self._sessions.close(viewer_id)
+
+    def clock(self) -> tuple[int, int]:
+        newest = self._stream.newest
+        return (newest.timestamp, newest.stamp_ns) if newest is not None else (0, 0)
+
+    def details(self) -> dict[str, Any]:
+        stream = self._stream
+        return {
+            "paths": sorted({viewer.path for viewer in stream.viewers}),
+            "encoders": [rendition.encoder for rendition in stream.renditions],
+            "keyframes": sum(rendition.keyframes_given for rendition in stream.renditions),
+        }
+
+    @property
+    def _stream(self) -> StreamSnapshot:
+        return self._sessions.snapshot().streams[0]
+
+
+class PlainTrack(MediaStreamTrack):
+    """The textbook's track: the newest picture, as it comes."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch_ns = time.time_ns()
+        self._frames: asyncio.Queue[Frame] = asyncio.Queue(1)
+
+    def push(self, frame: Frame) -> None:
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+
+    async def recv(self) -> av.VideoFrame:
+        frame = await self._frames.get()
+        picture = av.VideoFrame.from_ndarray(frame.pixels, format="bgr24")
+        picture.pts = (frame.stamp_ns - self.epoch_ns) * CLOCK_HZ // NANOSECONDS
+        picture.time_base = Fraction(1, CLOCK_HZ)
+        return picture
+
+
+class Plain:
+    """aiortc as its examples use it: a relayed track, encoded again for every viewer."""
+
+    def __init__(self) -> None:
+        self._track = PlainTrack()
+        self._relay = MediaRelay()
+        self._connections: dict[str, RTCPeerConnection] = {}
+
+    @classmethod
+    async def start(cls, stack: AsyncExitStack) -> "Plain":
+        plain = cls()
+        # The same bitrate as ours; and timestamps that count from (about) nought, so that frames' ages can be told.
+        stack.enter_context(mock.patch.object(h264, "DEFAULT_BITRATE", BITRATE))
+        numbers = itertools.count(1)
+        stack.enter_context(mock.patch.object(rtcrtpsender, "random32", numbers.__next__))
+        stack.callback(asyncio.create_task(play(plain._track.push)).cancel)
+        stack.push_async_callback(plain._close)
+        return plain
+
+    async def answer(self, offer_sdp: str) -> tuple[str, str]:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTrack(self._relay.subscribe(self._track))
+        await connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
+        await connection.setLocalDescription(await connection.createAnswer())
+        viewer_id = str(len(self._connections))
+        self._connections[viewer_id] = connection
+        return viewer_id, connection.localDescription.sdp
+
+    async def leave(self, viewer_id: str) -> None:
+        await self._connections[viewer_id].close()
+
+    def clock(self) -> tuple[int, int]:
+        return 0, self._track.epoch_ns
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(connection.close() for connection in self._connections.values()))
+
+
+def usage() -> dict[str, float]:
+    """CPU seconds so far, and memory in MB."""
+    times = resource.getrusage(resource.RUSAGE_SELF)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {"cpu_s": times.ru_utime + times.ru_stime, "rss_mb": pages * resource.getpagesize() / 1e6}
+
+
+async def obey(server: Server, request: dict[str, Any]) -> dict[str, Any]:
+    match request["op"]:
+        case "answer":
+            viewer_id, sdp = await server.answer(request["sdp"])
+            return {"id": viewer_id, "sdp": sdp}
+        case "leave":
+            await server.leave(request["id"])
+            return {}
+        case "clock":
+            timestamp, stamp_ns = server.clock()
+            return {"timestamp": timestamp, "stamp_ns": stamp_ns}
+        case "usage":
+            return {**usage(), **server.details()}
+    raise ValueError(f"unknown request: {request}")
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    requests = asyncio.StreamReader(limit=1 << 20)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    async with AsyncExitStack() as stack:
+        kinds: dict[str, type[Ours] | type[Plain]] = {"ours": Ours, "aiortc": Plain}
+        server = await kinds[sys.argv[1]].start(stack)
+        while line := await requests.readline():
+            print(json.dumps(await obey(server, json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
