@@ -101,7 +101,7 @@ class Adaptation:
             return self._fitting(estimate, sent_bitrate)
         if self._heavy_since_s is not None:
             if self.loss >= CRUSHING_LOSS:
-                return lowest
+                return lowest if estimate is None else self._fitting(estimate, sent_bitrate)
             if now_s - self._heavy_since_s >= SUSTAINED_S:
                 return min(self.rung + 1, lowest)
         recent = [asked for asked in self._requests_s if now_s - asked < DESPERATE_S]
@@ -115,7 +115,7 @@ class Adaptation:
     def _fitting(self, estimate: float, sent_bitrate: float) -> int:
         """The best rung whose bitrate would fit the estimate; one lower at least."""
         for rung in range(self.rung + 1, len(self._shares)):
-            if sent_bitrate * self._shares[rung] / self._shares[self.rung] <= LOW_ESTIMATE * estimate:
+            if sent_bitrate * self._shares[rung] / self._shares[self.rung] <= estimate:
                 return rung
         return len(self._shares) - 1
 

@@ -144,8 +144,7 @@ class Peer:
         self._transport_mid = ""
         self._ufrags: frozenset[str] = frozenset()
         # An empty list of servers, because none at all means a public one, and a wait for it where it is out of reach.
-        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        self._connection = RTCPeerConnection(configuration)
+        self._connection = RTCPeerConnection(RTCConfiguration([], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._connection.on("connectionstatechange", lambda: events.state_changed(self._connection.connectionState))
         self._connection.on("datachannel", self._take_channel)
         self._track = PiCameraTrack(events)
@@ -261,31 +260,34 @@ class _DirectSender(RTCRtpSender):
         await super().send(parameters)
 
     async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
-        try:
-            nominated = self.transport.transport._connection._nominated
-            path = CurrentPath(lambda: nominated.get(ICE_COMPONENT))
-            path()
-            protector = Protector(self.transport._tx_srtp)
-            self._outlet = RtpOutlet(self._rtp_parameters(codec), protector, path, self._metadata, self._bench)
-            # Some viewers ask for key frames without naming the stream.
-            self.transport._rtp_router.register_sender(self, ssrc=0)
-        except (AttributeError, KeyError, TypeError, OSError, pylibsrtp.Error) as error:
-            logger.warning("A viewer is served by aiortc's own sender, which is slower: %s", one_line(error))
-            self._outlet = None
-            _divert_keyframe_requests(self, self._events)
-            await super()._run_rtp(codec)
-            return
-        started, exited = self._RTCRtpSender__rtp_started, self._RTCRtpSender__rtp_exited  # type: ignore[attr-defined]
-        started.set()
-        try:
+        with contextlib.ExitStack() as stack:
+            try:
+                self._outlet = self._open_outlet(codec, stack)
+            except (AttributeError, KeyError, TypeError, OSError, pylibsrtp.Error) as error:
+                logger.warning("A viewer is served by aiortc's own sender, which is slower: %s", one_line(error))
+                stack.close()
+                _divert_keyframe_requests(self, self._events)
+                await super()._run_rtp(codec)
+                return
+            self._RTCRtpSender__rtp_started.set()  # type: ignore[attr-defined]
+            stack.callback(self._RTCRtpSender__rtp_exited.set)  # type: ignore[attr-defined]
+            stack.callback(self._camera_track.stop)
             if self._camera_track.codec is not None:
                 self._events.started(self._camera_track.codec, self._outlet)
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.get_running_loop().create_future()
-        finally:
-            path.close()
-            self._camera_track.stop()
-            exited.set()
+
+    def _open_outlet(self, codec: RTCRtpCodecParameters, stack: contextlib.ExitStack) -> RtpOutlet:
+        nominated = self.transport.transport._connection._nominated
+        path = CurrentPath(lambda: nominated.get(ICE_COMPONENT))
+        stack.callback(path.close)
+        path()
+        protector = Protector(self.transport._tx_srtp)
+        track = self._camera_track
+        outlet = RtpOutlet(self._rtp_parameters(codec), protector, path, lambda: track.metadata, self._bench)
+        # Some viewers ask for key frames without naming the stream.
+        self.transport._rtp_router.register_sender(self, ssrc=0)
+        return outlet
 
     def _rtp_parameters(self, codec: RTCRtpCodecParameters) -> RtpParameters:
         rtx = [other.payloadType for other in self._parameters.codecs if _retransmits(other, codec)]
@@ -297,9 +299,6 @@ class _DirectSender(RTCRtpSender):
             (rtx[0] if rtx else 0) or 0,
             ExtensionLayout.from_ids(ids, self._parameters.muxId),
         )
-
-    def _metadata(self) -> MetadataChannel | None:
-        return self._camera_track.metadata
 
     async def _send_rtcp(self, packets: list[Any]) -> None:
         for packet in packets:

@@ -79,10 +79,10 @@ class StreamSnapshot:
     frames_in: int
     frames_overtaken: int
     frames_lost_to_loop: int
-    newest: NewestFrame | None
     renditions: tuple[RenditionSnapshot, ...]
     viewers: tuple[ViewerSnapshot, ...]
     inference_s: float | None = None
+    newest: NewestFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

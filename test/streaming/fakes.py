@@ -16,6 +16,7 @@ from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.outlet import OutletCounts
 from picam_webrtc.streaming.payloads import cut
+from picam_webrtc.streaming.peer import direct_path_obstacle
 from picam_webrtc.streaming.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.session import Session
 from picam_webrtc.streaming.sessions import Sessions
@@ -158,11 +159,14 @@ class Source:
 
 @asynccontextmanager
 async def running(
-    source: Source, settings: WebRtcSettings, on_viewers: Callable[[int], None] = lambda _: None
+    source: Source,
+    settings: WebRtcSettings,
+    obstacle: Callable[[], str | None] = direct_path_obstacle,
+    on_viewers: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Sessions, Stream]]:
     """Sessions with one stream that is fed by `source`."""
     stream = source.make_stream(settings)
-    async with Sessions([stream], settings, on_viewers=on_viewers) as sessions:
+    async with Sessions([stream], settings, obstacle, on_viewers) as sessions:
         feeding = asyncio.create_task(source.run(stream))
         try:
             yield sessions, stream

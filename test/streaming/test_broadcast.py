@@ -1,5 +1,6 @@
 """Viewers share what is encoded; what nobody needs is not encoded."""
 
+from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.broadcast import HISTORY_FRAMES, Broadcast
 from picam_webrtc.streaming.rendition import Codec, RenditionKey
 from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
@@ -108,3 +109,66 @@ def test_a_viewer_that_is_full_does_not_concern_the_others() -> None:
 
     assert len(fine.frames) == 10
     assert stalled.frames == []
+
+
+def test_a_viewer_behind_a_narrow_link_moves_and_the_others_stay() -> None:
+    scene = Scene()
+    narrow, wide = scene.broadcast.join(Codec.H264, FakeOutlet()), scene.broadcast.join(Codec.H264, FakeOutlet())
+    scene.play(0, 60)
+    for step in range(8):
+        scene.time.pass_s(0.5)
+        narrow.estimated(200_000)
+        wide.estimated(20_000_000)
+        for number in range(15):
+            scene.broadcast.deliver(coded(100 + 15 * step + number, size=8000))
+        scene.broadcast.adapt()
+    smaller = narrow.wanted
+    scene.play(300, 2, key=smaller)
+
+    assert smaller.rung > 0
+    assert narrow.rendition == smaller
+    assert wide.rendition == wide.wanted == H264_FULL
+    assert set(scene.control.renditions) == {H264_FULL, smaller}
+
+
+def test_without_adaptation_everyone_keeps_full_quality() -> None:
+    scene = Scene()
+    scene.broadcast.adaptive = False
+    viewer = scene.broadcast.join(Codec.H264, FakeOutlet())
+    for _ in range(20):
+        scene.time.pass_s(0.5)
+        viewer.reported(Report(0.6, 100, 0.0, 0.1))
+        scene.broadcast.adapt()
+
+    assert viewer.wanted == H264_FULL
+
+
+def test_the_smallest_rendition_follows_its_slowest_viewer_within_limits() -> None:
+    scene = Scene()
+    quarter = RenditionKey(Codec.H264, 2)
+    viewers = [scene.broadcast.join(Codec.H264, FakeOutlet()) for _ in range(2)]
+    for viewer in viewers:
+        scene.broadcast.assign(viewer, 2)
+        viewer.adaptation.rung = 2
+    scene.play(0, 2, key=quarter)
+    rates = []
+    for estimates in ((400_000, 900_000), (10_000, 900_000), (5_000_000, 900_000)):
+        for viewer, estimate in zip(viewers, estimates, strict=True):
+            viewer.estimated(estimate)
+        scene.broadcast.adapt()
+        rates.append(scene.control.bitrates[quarter])
+
+    assert rates == [340_000, 200_000, 500_000]
+
+
+def test_lost_packets_are_sent_again_to_the_viewer_who_lost_them() -> None:
+    scene = Scene()
+    one, other = FakeOutlet(), FakeOutlet()
+    viewer = scene.broadcast.join(Codec.H264, one)
+    scene.broadcast.join(Codec.H264, other)
+    scene.play(0, 5)
+    viewer.packets_lost([7, 8, 7, 4000])
+
+    assert one.resent == [7, 8]
+    assert other.resent == []
+    assert viewer.counts.packets_asked_again == 4
