@@ -2,6 +2,7 @@
 
 PicamWebrtcError
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
+├── ParameterError          a node refused a change of its parameters, or does not answer
 ├── CameraError             a frame source failed while it was open or opening
 ├── ModelError              a model does not load, or its tensors are not understood
 │   └── ModelNotFetched     a model known by name is not on this machine yet
@@ -34,6 +35,10 @@ class SettingError(PicamWebrtcError):
         self.parameter = parameter
         self.value = value
         self.reason = reason
+
+
+class ParameterError(PicamWebrtcError):
+    """A node refused a change of its parameters, or does not answer."""
 
 
 class CameraError(PicamWebrtcError):

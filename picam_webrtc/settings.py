@@ -327,6 +327,14 @@ class WebRtcSettings(Settings):
         tuple[str, ...],
         Param("codecs that are offered, the preferred one first: h264, vp8", read_only=True),
     ] = ("h264", "vp8")
+    controlled_nodes: Annotated[
+        tuple[str, ...],
+        Param("nodes whose parameters operators may see and change in the page", read_only=True),
+    ] = ("camera_node", "inference_node", "webrtc_node")
+    mjpeg_frame_rate: Annotated[
+        float, Param("most plain pictures a second, where WebRTC does not get through", 0.1, 60.0)
+    ] = 10.0
+    mjpeg_quality: Annotated[int, Param("JPEG quality of plain pictures", 1, 100)] = 75
     encode_frame_rate: Annotated[
         float, Param("most frames a second that are encoded; frames beyond it are left out", 1.0, 120.0)
     ] = 30.0

@@ -15,6 +15,8 @@ S = TypeVar("S", bound=Settings)
 
 INT64_MAX = 2**63 - 1
 FLOAT_MAX = 1.7976931348623157e308
+CHOICES_PREFIX = "one of: "
+"""How a descriptor's additional constraints begin where there is a choice: ROS has no field for choices."""
 
 PARAMETER_TYPES = {
     bool: Parameter.Type.BOOL,
@@ -32,7 +34,7 @@ def descriptor(declaration: Declaration) -> ParameterDescriptor:
         type=PARAMETER_TYPES[declaration.type].value,
         description=param.description,
         read_only=param.read_only,
-        additional_constraints=f"one of: {', '.join(param.choices)}" if param.choices else "",
+        additional_constraints=CHOICES_PREFIX + ", ".join(param.choices) if param.choices else "",
     )
     if param.minimum is None and param.maximum is None:
         return result

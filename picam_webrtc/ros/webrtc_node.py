@@ -13,6 +13,7 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
+from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import latched_qos
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
@@ -115,7 +116,7 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
     await stack.enter_async_context(sessions)
     loop = asyncio.get_running_loop()
     parameters.apply = lambda changed: call_on_loop(loop, sessions.apply, changed)
-    app = make_app(sessions, settings)
+    app = make_app(sessions, settings, gateway=RosParameterGateway(node, settings.controlled_nodes))
     address = await stack.enter_async_context(serve(app, settings))
     print(*page_links(app, address), sep="\n", flush=True)
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from picam_webrtc.errors import (
     UnusableOffer,
 )
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.streaming.outlet import Workbench
 from picam_webrtc.streaming.packets import TemplateCache
 from picam_webrtc.streaming.peer import Peer, direct_path_obstacle, negotiate_playout_delay
@@ -61,6 +63,7 @@ class Sessions:
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: Counter[str] = Counter()
+        self._plain_viewers: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         obstacle = self._obstacle()
@@ -132,6 +135,22 @@ class Sessions:
         # A peer that could not close in time has not said so.
         self._forget(session)
 
+    async def pictures(self, stream_name: str, address: str = "") -> AsyncGenerator[JpegPicture]:
+        """The stream as plain pictures, for a viewer that holds a place while it takes them.
+
+        To be closed (`contextlib.aclosing`) when done. Raises UnknownStream, NoLiveSource or TooManyViewers.
+        """
+        stream = self._stream(stream_name)
+        self._check_room(address)
+        self._check_live(stream)
+        self._plain_viewers[address] += 1
+        try:
+            async with aclosing(stream.pictures()) as pictures:
+                async for picture in pictures:
+                    yield picture
+        finally:
+            self._plain_viewers[address] -= 1
+
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over changed parameters while running."""
         self._settings = settings
@@ -150,8 +169,7 @@ class Sessions:
         logger.info("Received WebRTC request")
         stream = self._stream(stream_name)
         self._check_room(address)
-        if not stream.is_live():
-            raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
+        self._check_live(stream)
         session = Session(stream, address, self._state_changed)
         peer = Peer(self._codecs, session, self._bench)
         logger.info("Created new PeerConnection with id: %s", session)
@@ -165,13 +183,19 @@ class Sessions:
     def _check_room(self, address: str) -> None:
         """Whoever connects holds a place as whoever watches does, but of those there may be only a few."""
         limits = self._settings
-        if len(self._open) >= limits.max_viewers:
+        if len(self._open) + self._plain_viewers.total() >= limits.max_viewers:
             raise TooManyViewers(f"all {limits.max_viewers} places for viewers are taken; try again later")
         if len(self._deadlines) >= limits.max_pending_sessions:
             raise TooManyViewers(f"{limits.max_pending_sessions} viewers are connecting already; try again later")
         neighbours = sum(session.address == address for session, _ in self._open.values())
+        neighbours += self._plain_viewers[address]
         if address and neighbours >= limits.max_viewers_per_address:
             raise TooManyViewers(f"all {limits.max_viewers_per_address} places for one address are taken")
+
+    @staticmethod
+    def _check_live(stream: Stream) -> None:
+        if not stream.is_live():
+            raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
 
     async def _describe(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
         """Set the session's description; close it if that fails or is cancelled."""

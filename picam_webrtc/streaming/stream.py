@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
@@ -11,6 +12,7 @@ from picam_webrtc.streaming.broadcast import Broadcast
 from picam_webrtc.streaming.clock import NANOSECONDS
 from picam_webrtc.streaming.demand import DetectionsFeed, EncodingOnDemand
 from picam_webrtc.streaming.encoding import RenditionEncoder
+from picam_webrtc.streaming.jpeg import JpegFeed, JpegPicture
 from picam_webrtc.streaming.outlet import Outlet
 from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
@@ -43,6 +45,7 @@ class Stream:
         self._track_announced = False
         self._encoding = EncodingOnDemand(settings, self._deliver)
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
+        self._jpeg = JpegFeed(settings.mjpeg_frame_rate, settings.mjpeg_quality)
         self._detections: DetectionsFeed | None = None
         self._inference_ns = 0
         self._newest: EncodedFrame | None = None
@@ -52,6 +55,7 @@ class Stream:
         if detections is not None:
             self.push_detections(detections)
         self._encoding.put(frame)
+        self._jpeg.put(frame)
 
     def push_detections(self, detections: Detections) -> None:
         """Tell the viewers what was found in a frame, before or after that is pushed; from any thread, never blocks.
@@ -74,15 +78,21 @@ class Stream:
             logger.info("PiCameraTrack initialized with transform: %s", self._transform)
             self._track_announced = True
         logger.info("Subscribing a new track to the relay")
-        self._subscribers += 1
-        if self._subscribers == 1:
-            self._on_demand(True)
+        self._need(+1)
         logger.info("Subscription successful")
 
     def unsubscribe(self) -> None:
-        self._subscribers -= 1
-        if self._subscribers == 0:
-            self._on_demand(False)
+        self._need(-1)
+
+    async def pictures(self) -> AsyncGenerator[JpegPicture]:
+        """The stream as plain pictures; to be closed (`contextlib.aclosing`) when done."""
+        self._need(+1)
+        try:
+            async with aclosing(self._jpeg.follow()) as pictures:
+                async for picture in pictures:
+                    yield picture
+        finally:
+            self._need(-1)
 
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
         """A subscriber has connected: send it frames from a key frame on."""
@@ -98,6 +108,7 @@ class Stream:
     def apply(self, settings: WebRtcSettings) -> None:
         """Take over changed parameters while running."""
         self._encoding.apply(settings)
+        self._jpeg.frame_rate, self._jpeg.quality = settings.mjpeg_frame_rate, settings.mjpeg_quality
         self._broadcast.adaptive = settings.adaptive
 
     def adapt(self) -> None:
@@ -146,6 +157,11 @@ class Stream:
             keyframes_given=gate.given,
             reopened=counts.reopened,
         )
+
+    def _need(self, change: int) -> None:
+        before, self._subscribers = self._subscribers, self._subscribers + change
+        if bool(before) != bool(self._subscribers):
+            self._on_demand(bool(self._subscribers))
 
     def _deliver(self, frame: EncodedFrame) -> None:
         self._newest = frame

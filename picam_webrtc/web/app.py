@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.web import auth, metrics, origins, page, problems, server_offer, whep
+from picam_webrtc.web import auth, metrics, mjpeg, origins, page, parameters, problems, server_offer, whep
 from picam_webrtc.web.auth import ACCESS, Access, load_tokens
 from picam_webrtc.web.contracts import Sessions
 from picam_webrtc.web.ice import load_ice_servers
@@ -18,8 +18,17 @@ from picam_webrtc.web.limits import RateLimit, address_key
 from picam_webrtc.web.origins import ORIGINS, load_origins
 
 
-def make_app(sessions: Sessions, settings: WebRtcSettings, *, pages: Path = page.STATIC) -> web.Application:
-    """The web server's application; `picam_webrtc.web.server.serve` runs it. Raises SettingError."""
+def make_app(
+    sessions: Sessions,
+    settings: WebRtcSettings,
+    *,
+    pages: Path = page.STATIC,
+    gateway: parameters.ParameterGateway | None = None,
+) -> web.Application:
+    """The web server's application; `picam_webrtc.web.server.serve` runs it. Raises SettingError.
+
+    Without a `gateway` nobody can see or change parameters.
+    """
     app = web.Application(middlewares=[problems.middleware, limit_rate, origins.middleware, auth.middleware])
     app[SESSIONS] = sessions
     app[MAX_SDP_BYTES] = settings.max_sdp_bytes
@@ -32,13 +41,17 @@ def make_app(sessions: Sessions, settings: WebRtcSettings, *, pages: Path = page
     app.router.add_get("/streams", list_streams)
     whep.add_routes(app)
     server_offer.add_routes(app)
+    mjpeg.add_routes(app)
+    if gateway is not None:
+        parameters.add_routes(app, gateway)
     metrics.add_routes(app)
     page.add_routes(app, pages)
     return app
 
 
 async def list_streams(request: web.Request) -> web.Response:
-    return web.json_response({"streams": [{"name": name} for name in request.app[SESSIONS].stream_names]})
+    streams = [{"name": name} for name in request.app[SESSIONS].stream_names]
+    return web.json_response({"streams": streams, "controls": parameters.may_control(request)})
 
 
 @web.middleware

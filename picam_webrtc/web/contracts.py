@@ -1,9 +1,10 @@
 """What the HTTP side needs of the streaming side, and nothing more."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from picam_webrtc.errors import UnknownStream
+from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 
@@ -41,6 +42,8 @@ class Sessions(Protocol):
     async def add_candidates(self, session_id: str, sdpfrag: str) -> None: ...
 
     async def close(self, session_id: str) -> None: ...
+
+    def pictures(self, stream_name: str, address: str = "") -> AsyncGenerator[JpegPicture]: ...
 
     def snapshot(self) -> SessionsSnapshot: ...
 

@@ -1,9 +1,12 @@
 """A streaming side without media: sessions that only exist."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 from picam_webrtc.errors import StreamError, UnknownSession
+from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 ANSWER_SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=answer\r\nt=0 0\r\n"
@@ -27,6 +30,7 @@ class FakeSessions:
         self.open: dict[str, FakeSession] = {}
         self.received: list[tuple[str, str]] = []
         self.error: StreamError | None = None
+        self.jpegs: list[JpegPicture] = []
         self.shown = SessionsSnapshot(())
 
     def get(self, session_id: str) -> FakeSession:
@@ -53,6 +57,12 @@ class FakeSessions:
 
     async def close(self, session_id: str) -> None:
         del self.open[self.get(session_id).id]
+
+    async def pictures(self, stream_name: str, address: str = "") -> AsyncGenerator[JpegPicture]:
+        self._receive("pictures", stream_name)
+        for picture in self.jpegs:
+            yield picture
+        await asyncio.Event().wait()
 
     def snapshot(self) -> SessionsSnapshot:
         return self.shown

@@ -12,7 +12,7 @@ from test.web.fakes import FakeSessions
 
 async def test_streams_are_listed_the_default_first(client: aiohttp.ClientSession) -> None:
     async with client.get("/streams") as response:
-        assert await response.json() == {"streams": [{"name": "processed"}, {"name": "raw"}]}
+        assert await response.json() == {"streams": [{"name": "processed"}, {"name": "raw"}], "controls": False}
 
 
 async def test_files_are_served_with_their_types_and_revalidated(sessions: FakeSessions, tmp_path: Path) -> None:
