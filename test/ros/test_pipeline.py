@@ -162,15 +162,15 @@ async def test_the_life_of_two_connections_is_logged_and_the_second_shares_the_f
             webrtc.wait_for_line(connected, start=lines_of_first)
         webrtc.wait_for_line(LEAVING[-1], start=lines_of_first)
         await first.next_frame()
-    lines_of_second = len(webrtc.lines)
-    webrtc.wait_for_line(LEAVING[-1], start=lines_of_first)
+        lines_of_both = len(webrtc.lines)
+    webrtc.wait_for_line(LEAVING[-1], start=lines_of_both)
 
     positions(webrtc.lines, FIRST_VIEWER)
     second_viewer = [
         line.replace("Returning offer", "Returning answer") for line in FIRST_VIEWER if "initialized" not in line
     ]
     positions(webrtc.lines[lines_of_first:], [*second_viewer, *LEAVING])
-    positions(webrtc.lines[lines_of_second - 3 :], LEAVING)
+    positions(webrtc.lines[lines_of_both:], LEAVING)
     assert sum("PiCameraTrack initialized" in line for line in webrtc.lines) == 1
     positions(pipeline.inference.lines, [r"DEBUG.*Processed and created new video frame at pts: \d+"])
 
