@@ -197,7 +197,10 @@ export class WhepClient {
     const offer = await peer.createOffer();
     const { answer, iceServers } = await this.#post(offer.sdp, signal);
     // Gathering starts with setLocalDescription: only now, when the server's STUN and TURN servers are known.
-    if (iceServers.length) peer.setConfiguration({ iceServers: [...(this.#config.iceServers ?? []), ...iceServers] });
+    // All of it again, because what is left out would change back to its default, which some of it must not.
+    const configuration = peer.getConfiguration();
+    configuration.iceServers = [...(this.#config.iceServers ?? []), ...iceServers];
+    if (iceServers.length) peer.setConfiguration(configuration);
     await peer.setLocalDescription(offer);
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
     trickle();
