@@ -11,6 +11,7 @@ HAS_ROS := $(shell $(PYTHON) -c 'import rclpy' 2>/dev/null && echo yes)
 SITE := $(if $(HAS_ROS),--system-site-packages)
 COMMA := ,
 ROS_EXTRA := $(if $(HAS_ROS),,ros-wheels$(COMMA))
+ROS_TEST_EXTRA := $(if $(HAS_ROS),,ros-generators$(COMMA))
 export AMENT_PREFIX_PATH := $(if $(HAS_ROS),$(AMENT_PREFIX_PATH),$(abspath $(VENV)))
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
@@ -39,7 +40,7 @@ $(VENV)/.run: setup.py | $(VENV)
 	touch $@
 
 $(VENV)/.test: setup.py test/constraints.txt $(VENV)/.run
-	$(BIN)/pip install --quiet --constraint test/constraints.txt --editable '.[$(ROS_EXTRA)litert,opencv,test]'
+	$(BIN)/pip install --quiet --constraint test/constraints.txt --editable '.[$(ROS_EXTRA)$(ROS_TEST_EXTRA)litert,opencv,test]'
 	touch $@
 
 $(VENV):

@@ -16,6 +16,18 @@ ROS_WHEELS = [
 ]
 """ROS 2 for a machine without it: x86-64 only. A robot has its own from apt or source."""
 
+ROS_GENERATORS = [
+    "catkin_pkg",
+    "ros-kilted-ament-cmake",
+    "ros-kilted-ament-cmake-include-directories",
+    "ros-kilted-ament-cmake-ros-core",
+    "ros-kilted-ament-package",
+    "ros-kilted-geometry-msgs",
+    "ros-kilted-rosidl-core-generators",
+    "ros-kilted-rosidl-default-generators",
+]
+"""What makes bindings of messages beside those wheels: tests build vision_msgs, which has no wheel."""
+
 setup(
     name=PACKAGE,
     version="0.1.0",
@@ -46,6 +58,7 @@ setup(
         "opencv": ["opencv-python-headless>=4.6"],
         "jpeg": ["simplejpeg>=1.7"],
         "litert": ["ai-edge-litert>=2.1"],
+        "ros-generators": ROS_GENERATORS,
         "ros-wheels": ROS_WHEELS,
         "test": [
             "colcon-common-extensions",

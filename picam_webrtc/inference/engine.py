@@ -3,18 +3,16 @@
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-import numpy as np
-
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import ImageError, ModelError, ModelNotFetched, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.figures import Figures, Snapshot
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.preprocess import drawable
@@ -22,9 +20,6 @@ from picam_webrtc.latest import Latest
 from picam_webrtc.settings import InferenceSettings
 
 _logger = logging.getLogger(__name__)
-
-WINDOW = 300
-"""Frames that the figures of a snapshot are made from."""
 
 RTP_CLOCK_HZ = 90_000
 NS_PER_S = 1_000_000_000
@@ -40,20 +35,6 @@ class InferenceResult:
     frame: Frame
     detections: Detections | None
     inference_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Figures of the last `WINDOW` frames; `frames` and `dropped` count from the start of the engine."""
-
-    model: str
-    task: str
-    frames: int
-    dropped: int
-    failures: int
-    rate_hz: float
-    inference_ms_p50: float
-    inference_ms_p95: float
 
 
 class FrameDetector(Protocol):
@@ -96,6 +77,7 @@ class Engine:
         self._on_result = on_result
         self._load = load
         self._prepared: Setup | None = None
+        self._missed = ""
         self._figures = Figures()
         self._slot = Latest[Work]()
         self._thread: threading.Thread | None = None
@@ -111,7 +93,9 @@ class Engine:
         try:
             self._setup = Setup(settings, self._loaded(settings))
         except ModelNotFetched as error:
-            _logger.warning("Nothing is detected and frames pass through unchanged: %s", error)
+            if settings.model != self._missed:  # once, not whenever somebody comes to watch
+                self._missed = settings.model
+                _logger.warning("Nothing is detected and frames pass through unchanged: %s", error)
 
     def start(self) -> None:
         """Begin, with the model loaded. Raises as `load` does."""
@@ -119,6 +103,7 @@ class Engine:
             return
         self.load()
         self._slot = Latest[Work]()
+        self._figures.restart()
         arguments = (self._slot, self._process)
         self._thread = threading.Thread(target=_infer, args=arguments, name="infer", daemon=True)
         self._thread.start()
@@ -127,9 +112,10 @@ class Engine:
         """End the thread; the model stays loaded, so that `start` is quick."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._figures.dropped_before += self._slot.dropped
             self._slot.close()
             thread.join()
+            self._figures.dropped_before += self._slot.dropped
+            self._slot = Latest[Work]()
 
     def __enter__(self) -> Self:
         self.start()
@@ -157,7 +143,10 @@ class Engine:
         try:
             self._prepared = Setup(settings, self._loaded(settings))
         except ModelNotFetched as error:
-            raise SettingError("model", settings.model, str(error)) from error
+            if current.detector is not None or settings.model != current.settings.model:
+                raise SettingError("model", settings.model, str(error)) from error
+            # It was missing before: that is no reason to refuse another parameter.
+            self._prepared = Setup(settings, None)
 
     def apply(self, settings: InferenceSettings) -> None:
         """Work with these settings from the next frame on. Raises as `check` does, unless that has been called."""
@@ -178,7 +167,10 @@ class Engine:
         return Labels() if detector is None else detector.labels
 
     def snapshot(self) -> Snapshot:
-        return self._figures.snapshot(self._setup.detector, self._slot.dropped)
+        """What the engine has done, and how fast."""
+        detector = self._setup.detector
+        name, task = (detector.name, detector.task_name) if detector else ("", "")
+        return self._figures.snapshot(name, task, running=self._thread is not None, dropped=self._slot.dropped)
 
     def _loaded(self, settings: InferenceSettings) -> FrameDetector:
         detector = self._load(settings)
@@ -210,52 +202,6 @@ def _transform(work: Work, settings: InferenceSettings, detector: FrameDetector)
     findings = detector.detect(frame, settings, picture)
     elapsed = time.perf_counter_ns() - started
     return InferenceResult(draw(picture, findings) if settings.overlay else picture, findings.detections, elapsed)
-
-
-class Figures:
-    """Counts and times, written by the thread `infer` and read by others."""
-
-    def __init__(self) -> None:
-        self.dropped_before = 0
-        self._lock = threading.Lock()
-        self._frames = 0
-        self._failures = 0
-        self._last_failure = ""
-        self._finished: deque[float] = deque(maxlen=WINDOW)
-        self._inference_ns: deque[int] = deque(maxlen=WINDOW)
-
-    def add(self, inference_ns: int) -> None:
-        with self._lock:
-            self._frames += 1
-            self._finished.append(time.monotonic())
-            if inference_ns:
-                self._inference_ns.append(inference_ns)
-                self._last_failure = ""
-
-    def is_new_failure(self, text: str) -> bool:
-        """Count a failure; whether it is another one than the last frame's."""
-        with self._lock:
-            self._failures += 1
-            last, self._last_failure = self._last_failure, text
-            return text != last
-
-    def snapshot(self, detector: FrameDetector | None, dropped: int) -> Snapshot:
-        with self._lock:
-            frames, failures = self._frames, self._failures
-            times, durations = list(self._finished), list(self._inference_ns)
-        # Up to now, not up to the last frame: an engine that stands still slows down.
-        span = time.monotonic() - times[0] if len(times) > 1 else 0.0
-        p50, p95 = np.percentile(durations, (50, 95)) / 1e6 if durations else (0.0, 0.0)
-        return Snapshot(
-            model=detector.name if detector else "",
-            task=detector.task_name if detector else "",
-            frames=frames,
-            dropped=self.dropped_before + dropped,
-            failures=failures,
-            rate_hz=(len(times) - 1) / span if span else 0.0,
-            inference_ms_p50=float(p50),
-            inference_ms_p95=float(p95),
-        )
 
 
 def _infer(slot: Latest[Work], process: Callable[[Work], None]) -> None:

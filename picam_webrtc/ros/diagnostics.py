@@ -8,6 +8,8 @@ from rclpy.node import Node
 
 from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
+from picam_webrtc.inference.figures import Snapshot
+from picam_webrtc.settings import InferenceSettings
 
 PERIOD_S = 1.0
 LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
@@ -80,6 +82,37 @@ def camera_report(status: CaptureStatus, figures: Figures) -> Report:
     }
     seen = {key: str(status.metadata[name]) for name, key in METADATA.items() if name in status.metadata}
     return Report(level, message, values | seen)
+
+
+def inference_report(settings: InferenceSettings, figures: Snapshot) -> Report:
+    level, message = _judge_inference(settings, figures)
+    values = {
+        "Model": figures.model or "none",
+        "Task": figures.task or "none",
+        "Events in window": str(figures.window_frames),
+        "Events since startup": str(figures.frames),
+        "Duration of window (s)": f"{figures.window_s:.3f}",
+        "Actual frequency (Hz)": _number(figures.rate_hz),
+        "Inference, median (ms)": _number(figures.inference_ms_p50),
+        "Inference, 95th percentile (ms)": _number(figures.inference_ms_p95),
+        "Dropped frames": str(figures.dropped),
+        "Failed frames": str(figures.failures),
+    }
+    return Report(level, message, values)
+
+
+def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> tuple[int, str]:
+    if settings.transform == "none":
+        return 0, "frames pass through: transform is none"
+    if not figures.model:
+        return 1, f"nothing is detected: the model {settings.model} has not been fetched"
+    if not settings.enabled:
+        return 0, "frames pass through: not enabled"
+    if not figures.running:
+        return 0, "idle: nobody subscribes"
+    if figures.last_failure:
+        return 2, f"frames pass through: {figures.last_failure}"
+    return 0, "detects"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

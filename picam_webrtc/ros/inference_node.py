@@ -6,11 +6,14 @@ from dataclasses import replace
 from rclpy.node import Node
 
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.detections import DetectionsPublisher
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
+from picam_webrtc.ros.diagnostics import Diagnostics, Report, inference_report
+from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
+from picam_webrtc.ros.vision import make_vision_publisher
 from picam_webrtc.settings import InferenceSettings
 
 
@@ -18,46 +21,85 @@ class InferenceNode:
     def __init__(self, node: Node, parameters: NodeParameters[InferenceSettings], local: LocalTopics) -> None:
         self._node = node
         self._local = local
+        self._settings = parameters.settings
         self.engine = Engine(parameters.settings, self._publish)
-        parameters.check, parameters.apply = self.engine.check, self.engine.apply
-        self._subscription: ImageSubscription | None = None
+        parameters.check, parameters.apply = self.engine.check, self._apply
+        self._subscriptions: tuple[ImageSubscription, ...] = ()
         self._demand = OnDemand(node, self._start, self._stop)
         self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
         self._detections = DetectionsPublisher(node, lambda _: self._update_demand())
+        self._vision = make_vision_publisher(node, self._update_demand)
+        device = parameters.settings.delegate or "CPU"
+        self._diagnostics = Diagnostics(node, "inference", device, self._report)
+
+    def load(self) -> None:
+        """Load the model. Raises SettingError, ModelError."""
+        self.engine.load()
+        self._tell_labels()
 
     def _start(self) -> None:
         self.engine.start()
-        self._subscription = ImageSubscription(self._node, "image_raw", self._local, self.engine.put)
+        self._tell_labels()  # a model may have been fetched meanwhile
+        lores_topic = self._settings.lores_topic
+        if not lores_topic:
+            self._subscriptions = (self._subscribe("image_raw", self.engine.put),)
+            return
+        pairs = FramePairs(self.engine.put)
+        self._subscriptions = (
+            self._subscribe(lores_topic, pairs.put_small),
+            self._subscribe("image_raw", pairs.put_picture),
+        )
+
+    def _subscribe(self, topic: str, on_frame: OnFrame) -> ImageSubscription:
+        return ImageSubscription(self._node, topic, self._local, on_frame)
+
+    def _apply(self, settings: InferenceSettings) -> None:
+        self.engine.apply(settings)
+        self._tell_labels()
+
+    def _tell_labels(self) -> None:
+        if self._vision is not None:
+            self._vision.tell_labels(self.engine.labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
-        self._demand.want(self._images.demanded or self._detections.demanded)
+        vision_demanded = self._vision is not None and self._vision.demanded
+        self._demand.want(self._images.demanded or self._detections.demanded or vision_demanded)
 
     def _publish(self, result: InferenceResult) -> None:
+        settings = self.engine.settings
         # First what is small, so that it is there when the picture comes.
         if result.detections is not None:
-            drawn = self.engine.settings.overlay
-            self._detections.publish(replace(result.detections, inference_ns=result.inference_ns, drawn=drawn))
+            found = replace(result.detections, inference_ns=result.inference_ns, drawn=settings.overlay)
+            self._detections.publish(found)
+            if self._vision is not None:
+                self._vision.publish(found, settings.class_ids)
         self._images.publish(result.frame)
 
+    def _report(self) -> Report:
+        return inference_report(self.engine.settings, self.engine.snapshot())
+
     def _stop(self) -> None:
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._subscriptions = ()
         self.engine.stop()
 
     def close(self) -> None:
         self._demand.close()
+        self._diagnostics.close()
         self._images.close()
         self._detections.close()
+        if self._vision is not None:
+            self._vision.close()
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("inference_node")
-    forward_logs(stack, node, "inference")
+    forward_logs(stack, node, "inference", "ros.vision")
     parameters = NodeParameters(node, InferenceSettings)
     inference = InferenceNode(node, parameters, local)
     stack.callback(inference.close)
-    inference.engine.load()  # at once: a model that does not load must not be found out at the first viewer
+    inference.load()  # at once: a model that does not load must not be found out at the first viewer
     transform = parameters.settings.transform
     node.get_logger().info(f"Ready: image_raw to image_processed while somebody subscribes, transform {transform}")
 

@@ -56,7 +56,7 @@ class Rig:
 
     def _load(self, settings: InferenceSettings) -> FakeDetector:
         self.loads.append(threading.current_thread().name)
-        if settings.model == "not here":
+        if settings.model == "not here" and "not here" not in self.detectors:
             raise ModelNotFetched("the model 'not here' has not been fetched; get it with: fetch")
         if settings.model not in self.detectors:
             raise SettingError("model", settings.model, "does not load")
@@ -186,6 +186,52 @@ def test_a_known_model_that_is_not_here_costs_one_warning_and_frames_flow(caplog
     assert warnings[0].startswith("Nothing is detected and frames pass through unchanged: the model 'not here'")
 
 
+def test_a_missing_model_is_told_of_once_however_often_the_engine_starts(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(model="not here")
+    for _ in range(3):
+        with rig.engine:
+            pass
+
+    assert caplog.text.count("Nothing is detected") == 1
+
+
+def test_a_model_that_is_fetched_later_is_found_at_the_next_start() -> None:
+    rig = Rig(model="not here")
+    with rig.engine:
+        pass
+    rig.detectors["not here"] = FakeDetector("now here")
+    with rig.engine:
+        assert rig.engine.snapshot().model == "now here"
+
+
+def test_other_parameters_change_while_the_model_is_missing() -> None:
+    rig = Rig(model="not here")
+    with rig.engine:
+        rig.engine.apply(replace(rig.engine.settings, threshold=0.7))
+        assert rig.engine.settings.threshold == 0.7
+        with pytest.raises(SettingError, match="parameter 'model' = 'broken'"):
+            rig.engine.check(replace(rig.engine.settings, model="broken"))
+
+
+def test_a_pause_is_neither_a_low_rate_nor_forgotten_drops() -> None:
+    rig = Rig()
+    rig.detector.let.clear()
+    with rig.engine:
+        rig.engine.put(frame(1))
+        assert rig.detector.looking.wait(LIMIT_S)
+        rig.engine.put(frame(2))
+        rig.engine.put(frame(3))
+        rig.detector.let.set()
+        rig.next_result()
+        rig.next_result()
+    stopped = rig.engine.snapshot()
+    with rig.engine:
+        started = rig.engine.snapshot()
+
+    assert (stopped.running, stopped.dropped, stopped.window_frames) == (False, 1, 2)
+    assert (started.running, started.dropped, started.window_frames, started.frames) == (True, 1, 0, 2)
+
+
 def test_a_model_that_does_not_load_ends_the_start() -> None:
     rig = Rig(model="broken")
     with pytest.raises(SettingError, match="parameter 'model' = 'broken'"):
@@ -220,7 +266,7 @@ def test_a_frame_that_cannot_be_used_passes_through_and_is_complained_of_once(ca
 
     complaints = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert complaints == ["Frames pass through unchanged: odd", "Frames pass through unchanged: worse"]
-    assert figures.failures == 3
+    assert (figures.failures, figures.last_failure) == (3, "")
 
 
 def test_a_callback_that_fails_loses_its_frame_only(caplog: pytest.LogCaptureFixture) -> None:
