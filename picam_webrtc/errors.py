@@ -14,7 +14,8 @@ PicamWebrtcError
     ├── NoLiveSource        nobody publishes the stream's topic
     ├── TooManyViewers      a limit is reached; try again later
     ├── UnknownStream       no stream has that name
-    └── UnknownSession      ended, or never was
+    ├── UnknownSession      ended, or never was
+    └── PublishError        a media server does not take a stream of ours
 
 Errors of foreign libraries are translated in the one file that imports the library.
 """
@@ -87,3 +88,15 @@ class UnknownStream(StreamError):
 
 class UnknownSession(StreamError):
     """The session has ended or never existed."""
+
+
+class PublishError(StreamError):
+    """A media server cannot be reached, does not take our stream, or has lost it.
+
+    `lasting` says that trying again soon is of no use; `retry_after_s` is what the server asked for [s].
+    """
+
+    def __init__(self, text: str, *, retry_after_s: float | None = None, lasting: bool = False) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+        self.lasting = lasting

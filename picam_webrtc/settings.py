@@ -352,3 +352,33 @@ class WebRtcSettings(Settings):
     max_viewers_per_address: Annotated[int, Param("of them from one address", 1, 10_000)] = 32
     max_pending_sessions: Annotated[int, Param("of them not connected yet", 1, 10_000)] = 32
     connect_timeout: Annotated[float, Param("how long a viewer may take to connect [s]", 0.1, 600.0)] = 15.0
+    publish_urls: Annotated[
+        tuple[str, ...],
+        Param("media servers that streams are sent to by WHIP, each as name:=https://host/path", read_only=True),
+    ] = ()
+    publish_token: Annotated[
+        str, Param("bearer token shown to the media servers; must be empty with publish_token_file", read_only=True)
+    ] = ""
+    publish_token_file: Annotated[
+        str,
+        Param(
+            "file with that token, or with a line name:=token for each stream; read again for every connection",
+            read_only=True,
+        ),
+    ] = ""
+    publish_ice_servers: Annotated[
+        tuple[str, ...],
+        Param(
+            "servers that publishing itself uses, beside those that the media server names: stun:host:port, "
+            "turn:host:port?transport=udp (with turn_username and turn_password)",
+            read_only=True,
+        ),
+    ] = ()
+    publish_readers_urls: Annotated[
+        tuple[str, ...],
+        Param(
+            "where a media server's API tells who reads a stream, each as name:=https://host/path; a stream that "
+            "nobody reads is then not encoded",
+            read_only=True,
+        ),
+    ] = ()

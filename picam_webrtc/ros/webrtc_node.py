@@ -18,6 +18,7 @@ from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import latched_qos
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.publishers import Publishers
 from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.web.app import make_app
@@ -114,6 +115,7 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
         stack.callback(source.close)
     sessions = Sessions(streams, settings, on_viewers=viewers_topic(node, runtime))
     await stack.enter_async_context(sessions)
+    await stack.enter_async_context(Publishers(sessions, settings))
     loop = asyncio.get_running_loop()
     parameters.apply = lambda changed: call_on_loop(loop, sessions.apply, changed)
     app = make_app(sessions, settings, gateway=RosParameterGateway(node, settings.controlled_nodes))

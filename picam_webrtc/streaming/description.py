@@ -7,6 +7,7 @@ from picam_webrtc.errors import MalformedOffer, UnusableOffer
 from picam_webrtc.streaming.rendition import Codec
 
 MIME_TYPES = {Codec.H264: "video/h264", Codec.VP8: "video/vp8"}
+RTX_MIME_TYPE = "video/rtx"
 MOST_SECTIONS = 16
 
 
@@ -43,6 +44,16 @@ def first_common(media: Any, codecs: Sequence[Codec], what: str) -> Codec:
 def one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:200] or type(error).__name__
+
+
+def formats(codecs: Sequence[Codec]) -> list[str]:
+    """MIME types in our order of preference, with retransmission."""
+    return [*(MIME_TYPES[codec] for codec in codecs), RTX_MIME_TYPE]
+
+
+def retransmits(other: Any, codec: Any) -> bool:
+    """Whether `other` is the retransmission format (RFC 4588) of `codec`."""
+    return bool(other.mimeType.lower() == RTX_MIME_TYPE and other.parameters.get("apt") == codec.payloadType)
 
 
 def _packetized_as_ours(codec: Any) -> bool:

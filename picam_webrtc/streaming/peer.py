@@ -22,6 +22,7 @@ from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -41,8 +42,9 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
 from picam_webrtc.streaming import metadata
 from picam_webrtc.streaming.bitrate import Report
-from picam_webrtc.streaming.description import MIME_TYPES, check, first_common, one_line, video_of
+from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
 from picam_webrtc.streaming.encoder import TIME_BASE
+from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.metadata import MetadataChannel, RtpOrigin
 from picam_webrtc.streaming.outlet import Outlet, OutletCounts, RtpOutlet, Workbench
 from picam_webrtc.streaming.path import CurrentPath
@@ -57,7 +59,6 @@ logger = logging.getLogger(__name__)
 QUEUE_LIMIT = 30
 """Coded frames that wait for aiortc's sender: a second; a sender that is slower skips to the next key frame."""
 CLOSE_TIMEOUT_S = 5.0
-RTX_MIME_TYPE = "video/rtx"
 ICE_COMPONENT = 1
 
 
@@ -137,14 +138,17 @@ class PiCameraTrack(MediaStreamTrack):
 class Peer:
     """A connection that sends one video; closed for good after `close` or a failure."""
 
-    def __init__(self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench | None) -> None:
+    def __init__(
+        self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench | None, servers: Sequence[IceServer] = ()
+    ) -> None:
         """With a `bench`, frames leave by our own outlet; it takes `direct_path_obstacle` to be None."""
         self._codecs = tuple(codecs)
         self._events = events
         self._transport_mid = ""
         self._ufrags: frozenset[str] = frozenset()
         # An empty list of servers, because none at all means a public one, and a wait for it where it is out of reach.
-        self._connection = RTCPeerConnection(RTCConfiguration([], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        ours = [RTCIceServer(server.uri, server.username or None, server.password or None) for server in servers]
+        self._connection = RTCPeerConnection(RTCConfiguration(ours, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._connection.on("connectionstatechange", lambda: events.state_changed(self._connection.connectionState))
         self._connection.on("datachannel", self._take_channel)
         self._track = PiCameraTrack(events)
@@ -290,7 +294,7 @@ class _DirectSender(RTCRtpSender):
         return outlet
 
     def _rtp_parameters(self, codec: RTCRtpCodecParameters) -> RtpParameters:
-        rtx = [other.payloadType for other in self._parameters.codecs if _retransmits(other, codec)]
+        rtx = [other.payloadType for other in self._parameters.codecs if retransmits(other, codec)]
         ids = {extension.uri: extension.id for extension in self._parameters.headerExtensions}
         return RtpParameters(
             self._ssrc,
@@ -383,12 +387,9 @@ def negotiate_playout_delay() -> None:
 def _preferences(codecs: Sequence[Codec]) -> list[RTCRtpCodecCapability]:
     """Our codecs in our order, with retransmission."""
     capabilities = RTCRtpSender.getCapabilities("video").codecs
-    wanted = [*(MIME_TYPES[codec] for codec in codecs), RTX_MIME_TYPE]
-    return [capability for mime in wanted for capability in capabilities if capability.mimeType.lower() == mime]
-
-
-def _retransmits(other: RTCRtpCodecParameters, codec: RTCRtpCodecParameters) -> bool:
-    return other.mimeType.lower() == RTX_MIME_TYPE and other.parameters.get("apt") == codec.payloadType
+    return [
+        capability for mime in formats(codecs) for capability in capabilities if capability.mimeType.lower() == mime
+    ]
 
 
 def _parsed(text: str) -> sdp.SessionDescription:

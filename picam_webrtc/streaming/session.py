@@ -14,16 +14,25 @@ from picam_webrtc.streaming.viewer import Viewer
 
 
 class Session:
-    """`sdp` is our answer, or our offer; `etag` has no quotes. Listens to its peer (`PeerEvents`)."""
+    """`sdp` is our answer, or our offer; `etag` has no quotes. Listens to its peer (`PeerEvents`).
 
-    def __init__(self, stream: Stream, address: str, on_state: Callable[["Session", str], None]) -> None:
+    Needs no frames before `resume`. A session that `publishes` is one with a media server, not with a viewer.
+    """
+
+    def __init__(
+        self, stream: Stream, address: str, on_state: Callable[["Session", str], None], *, publishes: bool = False
+    ) -> None:
         self.id = str(uuid.uuid4())
         self.etag = secrets.token_hex(8)
         self.sdp = ""
         self.stream = stream
         self.address = address
+        self.publishes = publishes
         self.state = "new"
+        self.reports = 0
         self.viewer: Viewer | None = None
+        self._started: tuple[Codec, Outlet] | None = None
+        self._needs_frames = False
         self._closed = False
         self._on_state = on_state
 
@@ -35,7 +44,8 @@ class Session:
         self._on_state(self, state)
 
     def started(self, codec: Codec, outlet: Outlet) -> None:
-        if not self._closed:
+        self._started = codec, outlet
+        if self._needs_frames:
             self.viewer = self.stream.join(codec, outlet)
 
     def keyframe_requested(self) -> None:
@@ -47,6 +57,7 @@ class Session:
             self.viewer.packets_lost(sequences)
 
     def reported(self, report: Report) -> None:
+        self.reports += 1
         if self.viewer is not None:
             self.viewer.reported(report)
 
@@ -54,12 +65,29 @@ class Session:
         if self.viewer is not None:
             self.viewer.estimated(bitrate)
 
-    def end(self) -> None:
-        """Give back what the session has of its stream."""
-        self._closed = True
+    def resume(self) -> None:
+        """Have frames sent, now or as soon as there is a connection. Idempotent, as `pause` is."""
+        if self._needs_frames or self._closed:
+            return
+        self._needs_frames = True
+        self.stream.subscribe()
+        if self._started is not None:
+            self.viewer = self.stream.join(*self._started)
+
+    def pause(self) -> None:
+        """Need no frames until `resume`; the connection stays."""
+        if not self._needs_frames:
+            return
+        self._needs_frames = False
         if self.viewer is not None:
             self.stream.leave(self.viewer)
+            self.viewer = None
         self.stream.unsubscribe()
+
+    def end(self) -> None:
+        """Give back what the session has of its stream, for good."""
+        self.pause()
+        self._closed = True
 
     def snapshot(self) -> ViewerSnapshot:
         viewer = self.viewer

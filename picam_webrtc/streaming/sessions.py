@@ -17,6 +17,7 @@ from picam_webrtc.errors import (
     UnusableOffer,
 )
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.streaming.outlet import Workbench
 from picam_webrtc.streaming.packets import TemplateCache
@@ -108,6 +109,16 @@ class Sessions:
         logger.info("Returning offer for PeerConnection: %s", session)
         return session
 
+    async def publish(self, stream_name: str, address: str = "", ice_servers: Sequence[IceServer] = ()) -> Session:
+        """A session with an offer of ours to a media server, which waits for `accept`, and then for `resume`.
+
+        Takes no viewer's place. Raises UnknownStream or NoLiveSource.
+        """
+        session = Session(self._live_stream(stream_name), address, self._state_changed, publishes=True)
+        peer = self._connect(session, ice_servers)
+        await self._describe(session, peer.make_offer())
+        return session
+
     async def accept(self, session_id: str, answer_sdp: str) -> None:
         """The viewer's answer to our offer. Raises UnknownSession, MalformedOffer or UnusableOffer."""
         _, peer = self._entry(session_id)
@@ -167,28 +178,37 @@ class Sessions:
 
     def _create(self, stream_name: str, address: str) -> tuple[Session, Peer]:
         logger.info("Received WebRTC request")
-        stream = self._stream(stream_name)
+        self._stream(stream_name)
         self._check_room(address)
-        self._check_live(stream)
-        session = Session(stream, address, self._state_changed)
-        peer = Peer(self._codecs, session, self._bench)
-        logger.info("Created new PeerConnection with id: %s", session)
-        stream.subscribe()
+        session = Session(self._live_stream(stream_name), address, self._state_changed)
+        peer = self._connect(session)
+        session.resume()
         logger.debug("Added subscribed PiCameraTrack to PeerConnection: %s", session)
+        return session, peer
+
+    def _live_stream(self, name: str) -> Stream:
+        stream = self._stream(name)
+        self._check_live(stream)
+        return stream
+
+    def _connect(self, session: Session, ice_servers: Sequence[IceServer] = ()) -> Peer:
+        """A connection for the session, which it owns, and a deadline."""
+        peer = Peer(self._codecs, session, self._bench, ice_servers)
+        logger.info("Created new PeerConnection with id: %s", session)
         self._open[session.id] = session, peer
         loop = asyncio.get_running_loop()
         self._deadlines[session.id] = loop.call_later(self._settings.connect_timeout, self._reap, session)
-        return session, peer
+        return peer
 
     def _check_room(self, address: str) -> None:
         """Whoever connects holds a place as whoever watches does, but of those there may be only a few."""
         limits = self._settings
-        if len(self._open) + self._plain_viewers.total() >= limits.max_viewers:
+        viewers = [session for session, _ in self._open.values() if not session.publishes]
+        if len(viewers) + self._plain_viewers.total() >= limits.max_viewers:
             raise TooManyViewers(f"all {limits.max_viewers} places for viewers are taken; try again later")
-        if len(self._deadlines) >= limits.max_pending_sessions:
+        if sum(session.id in self._deadlines for session in viewers) >= limits.max_pending_sessions:
             raise TooManyViewers(f"{limits.max_pending_sessions} viewers are connecting already; try again later")
-        neighbours = sum(session.address == address for session, _ in self._open.values())
-        neighbours += self._plain_viewers[address]
+        neighbours = sum(session.address == address for session in viewers) + self._plain_viewers[address]
         if address and neighbours >= limits.max_viewers_per_address:
             raise TooManyViewers(f"all {limits.max_viewers_per_address} places for one address are taken")
 
@@ -231,8 +251,9 @@ class Sessions:
         logger.info("Connection state for %s is %s", session, state)
         if state == "connected":
             self._cancel_deadline(session)
-            self._connected.add(session.id)
-            self._on_viewers(len(self._connected))
+            if not session.publishes:
+                self._connected.add(session.id)
+                self._on_viewers(len(self._connected))
         elif state == "failed":
             self._reap(session)
         else:
