@@ -387,9 +387,7 @@ def negotiate_playout_delay() -> None:
 def _preferences(codecs: Sequence[Codec]) -> list[RTCRtpCodecCapability]:
     """Our codecs in our order, with retransmission."""
     capabilities = RTCRtpSender.getCapabilities("video").codecs
-    return [
-        capability for mime in formats(codecs) for capability in capabilities if capability.mimeType.lower() == mime
-    ]
+    return [one for mime in formats(codecs) for one in capabilities if one.mimeType.lower() == mime]
 
 
 def _parsed(text: str) -> sdp.SessionDescription:
