@@ -70,7 +70,8 @@ def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
 @asynccontextmanager
 async def reloading(context: ssl.SSLContext, files: CertificateFiles) -> AsyncIterator[None]:
     """Use a new certificate for new connections soon after the files have changed."""
-    task = asyncio.create_task(_watch(context, files))
+    loaded = await asyncio.to_thread(files.changed_at)
+    task = asyncio.create_task(_watch(context, files, loaded))
     try:
         yield
     finally:
@@ -79,8 +80,7 @@ async def reloading(context: ssl.SSLContext, files: CertificateFiles) -> AsyncIt
             await task
 
 
-async def _watch(context: ssl.SSLContext, files: CertificateFiles) -> None:
-    loaded = await asyncio.to_thread(files.changed_at)
+async def _watch(context: ssl.SSLContext, files: CertificateFiles, loaded: tuple[int, int]) -> None:
     while True:
         await asyncio.sleep(RELOAD_INTERVAL_S)
         try:
