@@ -36,11 +36,11 @@ models: $(VENV)/.run
 	-$(BIN)/python -m picam_webrtc.models fetch
 
 $(VENV)/.run: setup.py | $(VENV)
-	$(BIN)/pip install --quiet --editable '.[$(ROS_EXTRA)litert,opencv]'
+	$(BIN)/pip install --quiet --editable '.[$(ROS_EXTRA)litert,opencv,bags]'
 	touch $@
 
 $(VENV)/.test: setup.py test/constraints.txt $(VENV)/.run
-	$(BIN)/pip install --quiet --constraint test/constraints.txt --editable '.[$(ROS_EXTRA)$(ROS_TEST_EXTRA)litert,opencv,test]'
+	$(BIN)/pip install --quiet --constraint test/constraints.txt --editable '.[$(ROS_EXTRA)$(ROS_TEST_EXTRA)litert,opencv,bags,test]'
 	touch $@
 
 $(VENV):

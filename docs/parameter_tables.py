@@ -10,6 +10,7 @@ from picam_webrtc.settings import (  # noqa: E402  (run from any folder, install
     CameraSettings,
     Declaration,
     InferenceSettings,
+    LaunchSettings,
     Settings,
     WebRtcSettings,
 )
@@ -18,20 +19,21 @@ NODES: dict[str, type[Settings]] = {
     "camera_node": CameraSettings,
     "inference_node": InferenceSettings,
     "webrtc_node": WebRtcSettings,
+    "picam_webrtc.launch.py": LaunchSettings,
 }
 README = ROOT / "README.md"
 
 
 def table(settings: type[Settings]) -> str:
     rows = ["| parameter | default | range | meaning |", "| --- | --- | --- | --- |"]
-    return "\n".join([*rows, *(_row(declaration) for declaration in settings.declarations())])
+    return "\n".join([*rows, *(_row(one, settings is LaunchSettings) for one in settings.declarations())])
 
 
-def _row(declaration: Declaration) -> str:
+def _row(declaration: Declaration, launch: bool) -> str:
     default = declaration.default
     shown = ", ".join(default) if isinstance(default, tuple) else str(default)
     shown = shown.lower() if isinstance(default, bool) else shown
-    fixed = "" if declaration.param.read_only else " *(changes while running)*"
+    fixed = "" if declaration.param.read_only or launch else " *(changes while running)*"
     description = declaration.param.description.replace("|", "\\|")
     return f"| `{declaration.name}` | {f'`{shown}`' if shown else ''} | {_range(declaration)} | {description}{fixed} |"
 

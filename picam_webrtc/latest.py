@@ -5,8 +5,8 @@ Live video must not queue: a slow consumer loses frames and never delays the oth
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -86,3 +86,13 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object
             return False
         raise
     return True
+
+
+def run_on_loop(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
+    """Have `loop` do `work` and wait for the result, from any other thread. Raises TimeoutError, or as `work` does."""
+    future = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return future.result(timeout_s)
+    except TimeoutError:
+        future.cancel()
+        raise

@@ -93,13 +93,20 @@ def _range_text(param: Param) -> str:
     return f"from {param.minimum:g} to {param.maximum:g}"
 
 
+Managed = Annotated[
+    bool,
+    Param("wait for lifecycle transitions (configure, activate) instead of starting at once", read_only=True),
+]
+"""A parameter that all nodes have."""
+
+
 @dataclass(frozen=True, slots=True)
 class CameraSettings(Settings):
     source: Annotated[
         str,
         Param(
             "where frames come from; auto is Picamera2 when it sees a camera, else the test pattern",
-            choices=("auto", "picamera2", "video_file", "test_pattern"),
+            choices=("auto", "picamera2", "video_file", "bag", "test_pattern"),
             read_only=True,
         ),
     ] = "auto"
@@ -108,6 +115,17 @@ class CameraSettings(Settings):
         Param(
             "video or still picture that source video_file plays in a loop; fitted into width x height, "
             "its aspect ratio kept, with black bars where it does not fill the picture",
+            read_only=True,
+        ),
+    ] = ""
+    bag: Annotated[
+        str, Param("folder of the rosbag2 recording that source bag plays in a loop, at its own size", read_only=True)
+    ] = ""
+    bag_topic: Annotated[
+        str,
+        Param(
+            "topic of that recording to play, of type Image, CompressedImage, CompressedVideo or FFMPEGPacket; "
+            "empty is the first one found, raw images before coded ones",
             read_only=True,
         ),
     ] = ""
@@ -158,6 +176,7 @@ class CameraSettings(Settings):
     idle_timeout: Annotated[float, Param("how long the camera stays open with nobody subscribed [s]", 0.0, 3600.0)] = (
         5.0
     )
+    managed: Managed = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +259,26 @@ class InferenceSettings(Settings):
             read_only=True,
         ),
     ] = ""
+    managed: Managed = False
 
 
 @dataclass(frozen=True, slots=True)
 class WebRtcSettings(Settings):
     streams: Annotated[
         tuple[str, ...],
-        Param("the streams that are served, each as name:=image_topic; /whep is the first", read_only=True),
+        Param("the streams that are served, each as name:=topic, of type Image or CompressedImage; /whep is the first"),
     ] = ("processed:=image_processed", "raw:=image_raw")
+    discover: Annotated[bool, Param("serve every other image topic of the robot too, as topics come and go")] = False
+    encoded_topics: Annotated[
+        str,
+        Param(
+            "publish each stream's coded video beside its topic, at no second encoding: compressed_image and "
+            "compressed_video (foxglove_msgs) as <topic>/h264, ffmpeg_packet (ffmpeg_image_transport_msgs) as "
+            "<topic>/ffmpeg",
+            choices=("off", "compressed_image", "compressed_video", "ffmpeg_packet"),
+            read_only=True,
+        ),
+    ] = "off"
     transform: Annotated[
         str,
         Param(
@@ -382,3 +413,34 @@ class WebRtcSettings(Settings):
             read_only=True,
         ),
     ] = ()
+    managed: Managed = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSettings(Settings):
+    """The launch file's own arguments."""
+
+    composed: Annotated[
+        str,
+        Param(
+            "all nodes in one process, where images are handed over without a copy; auto does so on machines with up "
+            "to 4 processor cores",
+            choices=("auto", "true", "false"),
+        ),
+    ] = "auto"
+    namespace: Annotated[str, Param("namespace of all nodes and topics")] = ""
+    params_file: Annotated[str, Param("YAML file with node parameters")] = ""
+    cameras: Annotated[
+        str,
+        Param(
+            "YAML file with node parameters in which every namespace that has a camera_node is a camera; all of them "
+            "are served by one webrtc_node"
+        ),
+    ] = ""
+    record: Annotated[bool, Param("record coded video, camera_info, detections and the robot's log to a bag")] = False
+    bag: Annotated[str, Param("where record puts its bag; empty is ./picam_webrtc_<date>_<time>")] = ""
+    respawn: Annotated[bool, Param("start a process again that has died")] = False
+    respawn_delay: Annotated[float, Param("how long to wait before that [s]", 0.0, 3600.0)] = 1.0
+    log_level: Annotated[str, Param("least severity that is logged", choices=("debug", "info", "warn", "error"))] = (
+        "info"
+    )

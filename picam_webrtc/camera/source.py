@@ -3,6 +3,7 @@
 import logging
 from typing import Protocol
 
+from picam_webrtc.camera.bag import BagSource
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.test_pattern import TestPatternSource
@@ -44,6 +45,8 @@ def make_source(settings: CameraSettings, library: CameraLibrary | None = None) 
             return _automatic(settings, library)
         case "video_file":
             return VideoFileSource(settings)
+        case "bag":
+            return BagSource(settings)
         case "test_pattern":
             return TestPatternSource(settings)
         case "picamera2":
@@ -53,7 +56,7 @@ def make_source(settings: CameraSettings, library: CameraLibrary | None = None) 
                 remedy = "or take source:=test_pattern, or source:=video_file"
                 raise SettingError("source", settings.source, f"{error}; {remedy}") from error
         case other:
-            raise SettingError("source", other, "must be one of auto, picamera2, video_file, test_pattern")
+            raise SettingError("source", other, "must be one of auto, picamera2, video_file, bag, test_pattern")
 
 
 def check_sizes(settings: CameraSettings) -> None:

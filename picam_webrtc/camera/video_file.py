@@ -9,17 +9,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from picam_webrtc.camera.buffers import BufferPool
-from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
+from picam_webrtc.camera.clock import Clock
+from picam_webrtc.camera.player import Picture, Player
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import Frame, Pixels
+from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import CameraSettings
-
-LATE_NS = NS_PER_S // 2
-"""A decoder this far behind will not catch up: the timetable moves instead."""
-
-Picture = tuple[float, Pixels]
-"""When it is due, seconds after the first one, and its pixels."""
 
 
 class VideoFileSource:
@@ -32,40 +27,25 @@ class VideoFileSource:
 
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         self._path = checked_path(settings.video_file)
-        self._still_rate = settings.frame_rate
-        self._frame_id = settings.frame_id
         self._fit = Fit(settings.width, settings.height)
-        self._clock = clock or SystemClock()
-        self._pictures: Generator[Picture, None, None] | None = None
-        self._next: Picture | None = None
-        self._start_ns = 0
+        self._player = Player(
+            f"video file {self._path}",
+            lambda: _play(self._path, self._fit, settings.frame_rate),
+            settings.frame_id,
+            clock,
+        )
 
     def __str__(self) -> str:
         return f"video file {self._path}, {self._fit.width}x{self._fit.height} bgr8"
 
     def open(self) -> None:
-        pictures = _play(self._path, self._fit, self._still_rate)
-        self._next = next(pictures)
-        self._pictures = pictures
-        self._start_ns = self._clock.monotonic_ns()
+        self._player.open()
 
     def read(self, timeout_s: float) -> Shot | None:
-        if self._pictures is None:
-            raise CameraError(f"video file {self._path} is not open")
-        due_s, pixels = self._next = self._next or next(self._pictures)
-        due_ns = self._start_ns + int(due_s * NS_PER_S)
-        if not wait_until(self._clock, due_ns, timeout_s):
-            return None
-        late_ns = self._clock.monotonic_ns() - due_ns
-        if late_ns > LATE_NS:
-            self._start_ns += late_ns
-        self._next = None
-        return Shot(Frame(pixels, "bgr8", self._clock.realtime_ns(), self._frame_id))
+        return self._player.read(timeout_s)
 
     def close(self) -> None:
-        if self._pictures is not None:
-            self._pictures.close()
-        self._pictures = self._next = None
+        self._player.close()
 
 
 def checked_path(name: str) -> Path:
@@ -125,7 +105,7 @@ def _play(path: Path, fit: Fit, frame_rate: float) -> Generator[Picture, None, N
                 timetable = Timetable(stream, frame_rate)
                 for picture in container.decode(stream):
                     position_s, pixels, count = timetable.position_s(picture.pts), fit(picture), count + 1
-                    yield offset_s + position_s, pixels
+                    yield offset_s + position_s, pixels, "bgr8"
         except (av.FFmpegError, IndexError) as error:
             raise CameraError(f"video file {path} cannot be played any more: {error}") from error
         if count == 0:
@@ -165,5 +145,5 @@ class Timetable:
 def _repeat(pixels: Pixels, frame_rate: float) -> Generator[Picture, None, None]:
     number = 1
     while True:
-        yield number / frame_rate, pixels
+        yield number / frame_rate, pixels, "bgr8"
         number += 1

@@ -17,9 +17,11 @@ from picam_webrtc.ros.camera_stream import CameraStream
 from picam_webrtc.ros.control_parameters import ControlParameters
 from picam_webrtc.ros.diagnostics import Diagnostics, Report, camera_report
 from picam_webrtc.ros.image_io import LocalTopics
+from picam_webrtc.ros.life import live
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
+from picam_webrtc.ros.sim_time import StampClock
 from picam_webrtc.settings import CameraSettings
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ class CameraNode:
         self, node: Node, parameters: NodeParameters[CameraSettings], source: FrameSource, local: LocalTopics
     ) -> None:
         settings = parameters.settings
+        self._stamps = StampClock(node)
         self._figures = FrameFigures(lambda: source.frame_rate)
         self._calibrations = CalibrationStore(node, settings)
         self._capture = Capture(
@@ -49,15 +52,19 @@ class CameraNode:
         self._figures.restart()
         self._capture.start()
 
+    def allow(self, allowed: bool) -> None:
+        """Capture while somebody subscribes, or keep the camera closed whoever does."""
+        self._demand.allow(allowed)
+
     def _update_demand(self) -> None:
         self._demand.want(any(stream.demanded for stream in self._streams))
 
     def _publish(self, frame: Frame) -> None:
         self._figures.record(frame.stamp_ns, time.time_ns())
-        self._streams[0].publish(frame)
+        self._streams[0].publish(self._stamps.to_ros(frame))
 
     def _publish_lores(self, frame: Frame) -> None:
-        self._streams[1].publish(frame)
+        self._streams[1].publish(self._stamps.to_ros(frame))
 
     def _report(self) -> Report:
         return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()))
@@ -86,12 +93,20 @@ async def wire(
     stack: AsyncExitStack, runtime: Runtime, local: LocalTopics, library: CameraLibrary | None = None
 ) -> None:
     node = runtime.node("camera_node")
-    forward_logs(stack, node, "camera", "ros.camera_node", "ros.calibration_store", "ros.control_parameters")
+    forward_logs(
+        stack, node, "camera", "ros.camera_node", "ros.calibration_store", "ros.control_parameters", "ros.life"
+    )
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)
     declare_controls(node, source)
-    stack.callback(CameraNode(node, parameters, source, local).close)
-    node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
+
+    async def capture(inner: AsyncExitStack) -> CameraNode:
+        camera = CameraNode(node, parameters, source, local)
+        inner.callback(camera.close)
+        node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
+        return camera
+
+    await live(stack, node, parameters.settings.managed, capture)
 
 
 def main(library: CameraLibrary | None = None) -> int:

@@ -1,18 +1,31 @@
-"""All three nodes in one process: an image goes from the camera to the encoder as the same array."""
+"""All nodes in one process: an image goes from the camera to the encoder as the same array."""
 
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
+
+from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.ros import camera_node, inference_node, webrtc_node
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.runtime import Runtime, run
 
 
-async def wire(stack: AsyncExitStack, runtime: Runtime) -> None:
+async def wire(cameras: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
+    """A camera_node and an inference_node in each of the namespaces `cameras`, and one webrtc_node."""
     local = LocalTopics()
-    await camera_node.wire(stack, runtime, local)
-    await inference_node.wire(stack, runtime, local)
+    for namespace in cameras:
+        runtime.namespace = namespace
+        await camera_node.wire(stack, runtime, local)
+        await inference_node.wire(stack, runtime, local)
+    runtime.namespace = ""
     await webrtc_node.wire(stack, runtime, local)
 
 
 def main() -> int:
-    return run(wire)
+    parser = ArgumentParser("picam_webrtc", description=__doc__)
+    parser.add_argument("--cameras", nargs="+", default=[""], metavar="NAMESPACE", help="a camera in each of them")
+    arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])
+    return run(partial(wire, arguments.cameras))

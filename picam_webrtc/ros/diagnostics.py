@@ -9,6 +9,7 @@ from rclpy.node import Node
 from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
+from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.settings import InferenceSettings
 
 PERIOD_S = 1.0
@@ -43,7 +44,7 @@ class Diagnostics:
         self._hardware_id = hardware_id
         self._report = report
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._timer = node.create_timer(PERIOD_S, self._publish)
+        self._timer = node.create_timer(PERIOD_S, self._publish, clock=STEADY)
 
     def _publish(self) -> None:
         report = self._report()

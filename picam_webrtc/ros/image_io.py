@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -20,23 +21,39 @@ OnFrame = Callable[[Frame], None]
 
 
 class LocalTopics:
-    """The image topics whose publisher is in this process: their frames change hands as the same array."""
+    """The image topics whose publisher is in this process: their frames change hands as the same array.
+
+    A consumer stays one when the publisher is closed and another one made.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._publishers: dict[str, ImagePublisher] = {}
+        self._consumers: dict[str, tuple[OnFrame, ...]] = {}
 
     def add_publisher(self, publisher: "ImagePublisher") -> None:
         with self._lock:
             self._publishers[publisher.topic] = publisher
+            publisher.set_consumers(self._consumers.setdefault(publisher.topic, ()))
 
     def remove_publisher(self, publisher: "ImagePublisher") -> None:
         with self._lock:
             self._publishers.pop(publisher.topic, None)
 
-    def publisher(self, topic: str) -> "ImagePublisher | None":
+    def consume(self, topic: str, consume: OnFrame) -> Callable[[], None] | None:
+        """Hand every frame of `topic` to `consume`, on the publishing thread; the undo, or None for a remote topic."""
+        if topic not in self._consumers:
+            return None
+        self._change(topic, lambda consumers: (*consumers, consume))
+        return lambda: self._change(topic, lambda consumers: tuple(one for one in consumers if one is not consume))
+
+    def _change(self, topic: str, change: Callable[[tuple[OnFrame, ...]], tuple[OnFrame, ...]]) -> None:
         with self._lock:
-            return self._publishers.get(topic)
+            consumers = self._consumers[topic] = change(self._consumers[topic])
+            publisher = self._publishers.get(topic)
+            announce = publisher.set_consumers(consumers) if publisher is not None else None
+        if announce is not None:
+            announce()
 
 
 class ImagePublisher:
@@ -50,7 +67,6 @@ class ImagePublisher:
         self._node = node
         self._local = local
         self._on_demand = on_demand
-        self._lock = threading.Lock()
         self._consumers: tuple[OnFrame, ...] = ()
         self._remote = 0
         self._publisher = node.create_publisher(
@@ -73,48 +89,41 @@ class ImagePublisher:
         if self._remote:
             self._publisher.publish(image_message(frame))
 
-    def add_consumer(self, consume: OnFrame) -> Callable[[], None]:
-        """Hand every frame to `consume`, on the publishing thread; returns the undo."""
-        self._change(consumers=(*self._consumers, consume))
-        return lambda: self._change(consumers=tuple(one for one in self._consumers if one is not consume))
+    def set_consumers(self, consumers: tuple[OnFrame, ...]) -> Callable[[], None]:
+        """For LocalTopics: the consumers in this process. To be followed by a call of what it returns."""
+        before, self._consumers = self.demanded, consumers
+        return lambda: self._announce(before)
 
     def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
-        self._change(remote=event.current_count)
+        before, self._remote = self.demanded, event.current_count
+        self._announce(before)
 
-    def _change(self, *, remote: int | None = None, consumers: tuple[OnFrame, ...] | None = None) -> None:
-        with self._lock:
-            before = self.demanded
-            self._remote = self._remote if remote is None else remote
-            self._consumers = self._consumers if consumers is None else consumers
-            after = self.demanded
-        if after != before:
-            self._on_demand(after)
+    def _announce(self, before: bool) -> None:
+        if self.demanded != before:
+            self._on_demand(self.demanded)
 
     def close(self) -> None:
         self._local.remove_publisher(self)
         self._node.destroy_publisher(self._publisher)
 
 
-class ImageSubscription:
-    """Frames of one image topic, wherever its publisher is.
+class AdaptiveSubscription:
+    """A topic of another process, from a reliable or a best-effort publisher.
 
-    Across processes it asks for reliable delivery first and, told by the middleware that the publisher
-    only does best effort, for that: either kind of publisher works.
-    Must be made and closed on the thread that spins the node.
+    It asks for reliable delivery first and, told by the middleware that the publisher only does best
+    effort, for that. Must be made and closed on the thread that spins the node.
     """
 
-    def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
+    def __init__(
+        self, node: Node, message_type: type[Any], topic: str, on_message: Callable[[Any], None], depth: int = 1
+    ) -> None:
         self._node = node
+        self._message_type = message_type
         self._topic = topic
-        self._on_frame = on_frame
-        self._complaint = ""
-        self._subscription = None
-        self._undo: Callable[[], None] | None = None
-        publisher = local.publisher(node.resolve_topic_name(topic))
-        if publisher is not None:
-            self._undo = publisher.add_consumer(on_frame)
-        else:
-            self._subscribe(ReliabilityPolicy.RELIABLE)
+        self._on_message = on_message
+        self._depth = depth
+        self._subscription: Any = None
+        self._subscribe(ReliabilityPolicy.RELIABLE)
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         first = reliability is ReliabilityPolicy.RELIABLE
@@ -122,10 +131,10 @@ class ImageSubscription:
         if first:
             events.incompatible_qos = lambda _: self._become_best_effort()
         self._subscription = self._node.create_subscription(
-            Image,
+            self._message_type,
             self._topic,
             self._on_message,
-            image_subscription_qos(reliability),
+            image_subscription_qos(reliability, self._depth),
             event_callbacks=events,
             # The first attempt has declared the reliability override as a parameter, for good.
             qos_overriding_options=OVERRIDABLE if first else OVERRIDABLE_DEPTH,
@@ -136,6 +145,23 @@ class ImageSubscription:
         self._node.destroy_subscription(self._subscription)
         self._subscribe(ReliabilityPolicy.BEST_EFFORT)
 
+    def close(self) -> None:
+        self._node.destroy_subscription(self._subscription)
+
+
+class ImageSubscription:
+    """Frames of one Image topic, wherever its publisher is.
+
+    Must be made and closed on the thread that spins the node.
+    """
+
+    def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
+        self._topic = topic
+        self._on_frame = on_frame
+        self._complaint = ""
+        undo = local.consume(node.resolve_topic_name(topic), on_frame)
+        self.close = undo or AdaptiveSubscription(node, Image, topic, self._on_message).close
+
     def _on_message(self, message: Image) -> None:
         try:
             frame = frame_from_message(message)
@@ -145,9 +171,3 @@ class ImageSubscription:
                 logger.error("%s: %s", self._topic, error)
             return
         self._on_frame(frame)
-
-    def close(self) -> None:
-        if self._undo is not None:
-            self._undo()
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)

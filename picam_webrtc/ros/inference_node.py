@@ -10,6 +10,7 @@ from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.detections import DetectionsPublisher
 from picam_webrtc.ros.diagnostics import Diagnostics, Report, inference_report
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
+from picam_webrtc.ros.life import live
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.runtime import Runtime, forward_logs, run
@@ -65,6 +66,10 @@ class InferenceNode:
         vision_demanded = self._vision is not None and self._vision.demanded
         self._demand.want(self._images.demanded or self._detections.demanded or vision_demanded)
 
+    def allow(self, allowed: bool) -> None:
+        """Take and give frames, or rest, whoever subscribes."""
+        self._demand.allow(allowed)
+
     def _publish(self, result: InferenceResult) -> None:
         settings = self.engine.settings
         # First what is small, so that it is there when the picture comes.
@@ -93,15 +98,24 @@ class InferenceNode:
             self._vision.close()
 
 
+async def infer(
+    stack: AsyncExitStack, node: Node, parameters: NodeParameters[InferenceSettings], local: LocalTopics
+) -> InferenceNode:
+    """Everything that inference_node does, until the stack unwinds. Raises SettingError or ModelError."""
+    inference = InferenceNode(node, parameters, local)
+    stack.callback(inference.close)
+    stack.callback(parameters.detach)
+    inference.load()  # at once: a model that does not load must not be found out at the first viewer
+    transform = parameters.settings.transform
+    node.get_logger().info(f"Ready: image_raw to image_processed while somebody subscribes, transform {transform}")
+    return inference
+
+
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("inference_node")
     forward_logs(stack, node, "inference", "ros.vision")
     parameters = NodeParameters(node, InferenceSettings)
-    inference = InferenceNode(node, parameters, local)
-    stack.callback(inference.close)
-    inference.load()  # at once: a model that does not load must not be found out at the first viewer
-    transform = parameters.settings.transform
-    node.get_logger().info(f"Ready: image_raw to image_processed while somebody subscribes, transform {transform}")
+    await live(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
 
 
 def main() -> int:

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+"""For timeouts, which a simulated clock must not stretch."""
+
 
 class OnDemand:
-    """Calls `start` when first wanted and `stop` when unwanted for `idle_timeout_s()` seconds.
+    """Calls `start` when first wanted and `stop` when unwanted for `idle_timeout_s()` seconds, while it is allowed to.
 
     Everything happens on the thread that spins `node`.
     """
@@ -24,19 +29,30 @@ class OnDemand:
         self._stop = stop
         self._idle_timeout_s = idle_timeout_s
         self._timer: Timer | None = None
+        self._wanted = False
+        self._allowed = True
         self.running = False
 
     def want(self, wanted: bool) -> None:
+        self._wanted = wanted
         self._cancel_timer()
-        if wanted and not self.running:
+        if wanted and self._allowed and not self.running:
             self.running = True
             self._start()
         elif not wanted and self.running:
             self._stop_after(self._idle_timeout_s())
 
+    def allow(self, allowed: bool) -> None:
+        """Without permission it stops at once and does not start, however much it is wanted."""
+        self._allowed = allowed
+        if allowed:
+            self.want(self._wanted)
+        else:
+            self.close()
+
     def _stop_after(self, seconds: float) -> None:
         if seconds > 0:
-            self._timer = self._node.create_timer(seconds, self.close)
+            self._timer = self._node.create_timer(seconds, self.close, clock=STEADY)
         else:
             self.close()
 

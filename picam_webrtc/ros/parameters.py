@@ -80,10 +80,14 @@ class NodeParameters(Generic[S]):
         self._declared = {declaration.name: declaration for declaration in settings.declarations()}
         values: dict[str, object] = {name: declare(node, one) for name, one in self._declared.items()}
         self.settings: S = settings.from_values(values)
-        self.check: Callable[[S], None] = lambda _: None
-        self.apply: Callable[[S], object] = lambda _: None
+        self.check: Callable[[S], object] = _nothing
+        self.apply: Callable[[S], object] = _nothing
         node.add_on_set_parameters_callback(self._on_set)
         node.add_post_set_parameters_callback(self._post_set)
+
+    def detach(self) -> None:
+        """Nobody checks or applies changes any more; they are kept all the same."""
+        self.check = self.apply = _nothing
 
     def _on_set(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
         try:
@@ -103,3 +107,7 @@ class NodeParameters(Generic[S]):
     def _changed(self, parameters: Sequence[Parameter[Any]]) -> S:
         ours = {p.name: p.value for p in parameters if p.name in self._declared}
         return replace(self.settings, **{name: self._declared[name].check(value) for name, value in ours.items()})
+
+
+def _nothing(_: object) -> None:
+    """There is nobody yet, or no longer, whom a change concerns."""

@@ -6,6 +6,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 PUBLISHER_DEPTH = 8
 """Frames kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
 
+VIDEO_DEPTH = 30
+"""Coded pictures kept: they are small, and one that is lost spoils all up to the next key frame."""
+
 OVERRIDABLE = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY, QoSPolicyKind.RELIABILITY))
 OVERRIDABLE_DEPTH = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY))
 
@@ -15,9 +18,14 @@ def image_publisher_qos() -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def image_subscription_qos(reliability: ReliabilityPolicy) -> QoSProfile:
-    """Only the newest frame matters to our consumers."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=reliability)
+def image_subscription_qos(reliability: ReliabilityPolicy, depth: int = 1) -> QoSProfile:
+    """Only the newest frame matters to our consumers, unless it is a picture of a coded video."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability)
+
+
+def video_publisher_qos() -> QoSProfile:
+    """For coded video."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=VIDEO_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def detections_qos() -> QoSProfile:

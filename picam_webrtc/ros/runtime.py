@@ -12,11 +12,11 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -26,6 +26,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.ros.life import ManageableNode
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,10 @@ class Runtime:
     def __init__(self, arguments: list[str] | None = None) -> None:
         self._arguments = arguments
         self._stack = ExitStack()
+        self.before_stop: list[Callable[[], Awaitable[None]]] = []
+        """What is to be done at the end while nodes still spin; it has to be quick."""
+        self.namespace = ""
+        """Where nodes are made from now on, unless the command line says otherwise."""
 
     def __enter__(self) -> Self:
         prepare_process()
@@ -56,8 +61,8 @@ class Runtime:
         self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
         return self
 
-    def node(self, name: str) -> Node:
-        node = Node(name)
+    def node(self, name: str) -> ManageableNode:
+        node = ManageableNode(name, self.namespace)
         self.executor.add_node(node)
         self._stack.callback(node.destroy_node)
         return node
@@ -120,11 +125,25 @@ async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> N
             runtime.spin()
             stack.callback(runtime.stop_spinning)
             await stop.wait()
+            for last_words in runtime.before_stop:
+                await last_words()
 
 
 def _without_source_lines(error: Exception) -> str:
     """rcl's message on one line, less the places in its source code that it appends."""
     return re.sub(r", at \S+:\d+", "", " ".join(str(error).split()))
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """`work` as a task beside the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def prepare_process() -> None:
@@ -178,6 +197,8 @@ def forward_logs(stack: AsyncExitStack, node: Node, *modules: str) -> None:
     debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
     for module in modules:
         logger = logging.getLogger(f"{PACKAGE}.{module}")
+        if any(isinstance(other, RosLogHandler) for other in logger.handlers):
+            continue  # the engines of all cameras of one process speak through the first one's node
         stack.callback(_restore, logger, logger.level, logger.propagate, handler)
         logger.setLevel(logging.DEBUG if debug else logging.INFO)
         logger.propagate = False

@@ -51,7 +51,6 @@ class Sessions:
 
         `on_viewers` is told on the loop how many viewers are connected, each time that changes.
         """
-        self.stream_names = tuple(stream.name for stream in streams)
         self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._codecs = codec_preference(settings.codecs)
@@ -84,6 +83,23 @@ class Sessions:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(stream.close() for stream in self._streams.values()))
+
+    @property
+    def stream_names(self) -> tuple[str, ...]:
+        """In the order in which they were added."""
+        return tuple(self._streams)
+
+    def add(self, stream: Stream) -> None:
+        """Serve one more stream from now on; its name must be free."""
+        self._streams[stream.name] = stream
+
+    async def remove(self, name: str) -> None:
+        """Serve a stream no longer, and end its sessions. Raises UnknownStream."""
+        stream = self._stream(name)
+        del self._streams[name]
+        ending = [session.id for session, _ in self._open.values() if session.stream is stream]
+        await asyncio.gather(*(self.close(session_id) for session_id in ending))
+        await stream.close()
 
     def __len__(self) -> int:
         return len(self._open)

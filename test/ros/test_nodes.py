@@ -44,14 +44,14 @@ def refused_with(module: str, parameters: dict[str, ParameterValue]) -> str:
 @pytest.mark.parametrize(
     ("module", "name", "value", "remedy"),
     [
-        (CAMERA, "source", "webcam", "must be one of auto, picamera2, video_file, test_pattern"),
+        (CAMERA, "source", "webcam", "must be one of auto, picamera2, video_file, bag, test_pattern"),
         (CAMERA, "width", 0, "must be from 64 to 4608"),
         (CAMERA, "frame_rate", "fast", "must be of type float"),
         (INFERENCE, "transform", "magic", "must be one of tflite, none"),
         (INFERENCE, "threshold", 1.5, "must be from 0 to 1"),
         (WEBRTC, "port", 70000, "must be from 0 to 65535"),
         (WEBRTC, "streams", ("front=image_raw",), "must be name:=topic"),
-        (COMPOSED, "source", "webcam", "must be one of auto, picamera2, video_file, test_pattern"),
+        (COMPOSED, "source", "webcam", "must be one of auto, picamera2, video_file, bag, test_pattern"),
     ],
 )
 def test_a_value_out_of_range_ends_the_node_naming_parameter_value_and_remedy(

@@ -1,0 +1,62 @@
+"""Recorded pictures shown at their own pace, as if a camera took them now."""
+
+from collections.abc import Callable, Generator
+
+from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.errors import CameraError
+from picam_webrtc.frame import Frame, Pixels
+
+LATE_NS = NS_PER_S // 2
+"""A decoder this far behind will not catch up: the timetable moves instead."""
+
+Picture = tuple[float, Pixels, str]
+"""When it is due, seconds after the first one, its pixels and their encoding."""
+
+
+class Player:
+    """Takes pictures from the endless generator that `play()` makes; stamps each with the time at which it is shown.
+
+    `name` says what is played, for errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        play: Callable[[], Generator[Picture, None, None]],
+        frame_id: str,
+        clock: Clock | None = None,
+    ) -> None:
+        self._name = name
+        self._play = play
+        self._frame_id = frame_id
+        self._clock = clock or SystemClock()
+        self._pictures: Generator[Picture, None, None] | None = None
+        self._next: Picture | None = None
+        self._start_ns = 0
+
+    def open(self) -> None:
+        """Raises CameraError when there is not even a first picture."""
+        pictures = self._play()
+        self._next = next(pictures)
+        self._pictures = pictures
+        self._start_ns = self._clock.monotonic_ns()
+
+    def read(self, timeout_s: float) -> Shot | None:
+        """The next picture when it is due, or None when it is not in that time. Raises CameraError."""
+        if self._pictures is None:
+            raise CameraError(f"{self._name} is not open")
+        due_s, pixels, encoding = self._next = self._next or next(self._pictures)
+        due_ns = self._start_ns + int(due_s * NS_PER_S)
+        if not wait_until(self._clock, due_ns, timeout_s):
+            return None
+        late_ns = self._clock.monotonic_ns() - due_ns
+        if late_ns > LATE_NS:
+            self._start_ns += late_ns
+        self._next = None
+        return Shot(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id))
+
+    def close(self) -> None:
+        if self._pictures is not None:
+            self._pictures.close()
+        self._pictures = self._next = None

@@ -1,0 +1,108 @@
+"""The topic behind one stream, subscribed to only while somebody watches."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from rclpy.node import Node
+
+from picam_webrtc.detection import Detections
+from picam_webrtc.frame import Frame
+from picam_webrtc.ros.compressed_io import CompressedSubscription
+from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
+from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
+from picam_webrtc.ros.sim_time import StampClock
+from picam_webrtc.streaming.stream import Stream
+
+IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+PROCESSED = "image_processed"
+"""The only topic into which detections are drawn."""
+
+CallSoon = Callable[[Callable[[], None]], None]
+
+
+class StreamTopic:
+    """Feeds a stream from an Image or CompressedImage topic, and the detections beside it, while it has viewers.
+
+    `demand` and `allow` may be called from any thread; topics are made and destroyed on the thread that
+    spins the node.
+    """
+
+    def __init__(self, node: Node, topic: str, call_soon: CallSoon, local: LocalTopics) -> None:
+        self.topic: str = node.resolve_topic_name(topic)  # counting publishers knows no remapping
+        self.stream: Stream | None = None
+        self.frame_id = ""
+        self._node = node
+        self._call_soon = call_soon
+        self._local = local
+        self._stamps = StampClock(node)
+        self._images: ImageSubscription | CompressedSubscription | None = None
+        self._detections: DetectionsSubscription | None = None
+        self._wanted = self._allowed = self._closed = False
+        self._fed_s = 0.0
+
+    def demand(self, wanted: bool) -> None:
+        self._wanted = wanted
+        self._call_soon(self._update)
+
+    def allow(self, allowed: bool) -> None:
+        """Without permission there is no subscription, whoever watches."""
+        self._allowed = allowed
+        self._call_soon(self._update)
+
+    def is_live(self) -> bool:
+        return bool(self._node.count_publishers(self.topic))
+
+    @property
+    def watched(self) -> bool:
+        return self._wanted
+
+    @property
+    def silent_s(self) -> float:
+        """How long there has been no frame [s]; 0 while none is asked for."""
+        return time.monotonic() - self._fed_s if self._images is not None else 0.0
+
+    def description(self, system_stamp_ns: int) -> tuple[int, str]:
+        """The ROS stamp and frame_id of the frame that the stream knows by this stamp."""
+        return self._stamps.ros_stamp(system_stamp_ns), self.frame_id
+
+    def _update(self) -> None:
+        if not self._wanted or not self._allowed or self._closed:
+            self._unsubscribe()
+        elif self._images is None:
+            self._fed_s = time.monotonic()
+            if self._is_compressed():
+                self._images = CompressedSubscription(self._node, self.topic, self._on_frame)
+            else:
+                self._images = ImageSubscription(self._node, self.topic, self._local, self._on_frame)
+            topic = detections_topic_of(self.topic)
+            self._detections = DetectionsSubscription(self._node, topic, self._on_detections)
+
+    def _is_compressed(self) -> bool:
+        types = {one.topic_type for one in self._node.get_publishers_info_by_topic(self.topic)}
+        return COMPRESSED_IMAGE in types and IMAGE not in types
+
+    def _on_frame(self, frame: Frame) -> None:
+        self._fed_s = time.monotonic()
+        self.frame_id = frame.frame_id
+        if self.stream is not None:
+            self.stream.push(self._stamps.to_system(frame))
+
+    def _on_detections(self, detections: Detections) -> None:
+        if self.stream is not None:
+            shows_them = detections.drawn and self.topic.endswith(PROCESSED)
+            stamp_ns = self._stamps.system_stamp(detections.stamp_ns)
+            self.stream.push_detections(replace(detections, stamp_ns=stamp_ns, drawn=shows_them))
+
+    def _unsubscribe(self) -> None:
+        if self._images is not None:
+            self._images.close()
+            self._images = None
+        if self._detections is not None:
+            self._detections.close()
+            self._detections = None
+
+    def close(self) -> None:
+        """For good; on the thread that spins the node, or once that has ended."""
+        self._closed = True
+        self._unsubscribe()
