@@ -21,11 +21,11 @@ STOP_TIMEOUT_S = 10.0
 class NodeProcess:
     """A running executable of ours, its output kept line by line."""
 
-    def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.lines: list[str] = []
         self._grown = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            command,
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "RCUTILS_LOGGING_BUFFERED_STREAM": "0", **environment},
             stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def node_process(
     module: str, parameters: Mapping[str, ParameterValue] | None = None, *more: str, environment: Mapping[str, str] = {}
 ) -> Iterator[NodeProcess]:
     """`python -m module` with these parameters, ended when the block ends."""
-    process = NodeProcess(module, ros_arguments(parameters or {}, *more), environment)
+    process = NodeProcess([sys.executable, "-m", module, *ros_arguments(parameters or {}, *more)], environment)
     try:
         yield process
     finally:

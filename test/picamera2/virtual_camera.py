@@ -20,8 +20,9 @@ from picamera2.allocators import Allocator
 from picam_webrtc.camera.picamera2 import CameraLibrary, InstalledLibrary
 
 FRAME_RATE = 30.0
-HOLD_FILE = Path(os.environ.get("VIRTUAL_CAMERA_HOLD_FILE", "/nonexistent"))
-"""While it exists, the camera keeps its frames: a cable that came off."""
+FAULT_FILE = Path(os.environ.get("VIRTUAL_CAMERA_FAULT_FILE", "/nonexistent"))
+"""While it holds "hold", the camera keeps its frames: a cable that came off. While it holds "raise",
+Picamera2's callbacks raise: its event loop dies of it."""
 
 
 class MemfdAllocator(Allocator):
@@ -81,6 +82,10 @@ class MemfdSync:
         pass
 
 
+def fault() -> str:
+    return FAULT_FILE.read_text() if FAULT_FILE.exists() else ""
+
+
 class Pacer:
     """Keeps completed requests and lets one go at each tick, which makes the next frame."""
 
@@ -91,6 +96,8 @@ class Pacer:
         self._thread = threading.Thread(target=self._tick, name="pacer", daemon=True)
 
     def hold(self, request: Any) -> None:
+        if fault() == "raise":
+            raise RuntimeError("a callback failed, as the test wants it")
         request.acquire()
         self._held.append(request)
 
@@ -101,7 +108,7 @@ class Pacer:
         due_s = time.monotonic()
         while not self._stopping.wait(max(0.0, due_s - time.monotonic())):
             due_s += self._period_s
-            if self._held and not HOLD_FILE.exists():
+            if self._held and fault() != "hold":
                 self._held.popleft().release()
 
     def stop(self) -> None:
