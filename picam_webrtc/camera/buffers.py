@@ -1,6 +1,7 @@
 """Picture buffers that come back by themselves when nobody looks at them any more."""
 
 import weakref
+from array import array
 from collections import deque
 from collections.abc import Callable
 
@@ -13,24 +14,28 @@ KEPT_BUFFERS = 4
 
 
 class BufferPool:
-    """Lends arrays and takes each back once it and all views of it are gone.
+    """Lends pictures of one shape and takes each back once it and all views of it are gone.
 
-    A recycled array still shows what was last drawn on it, so a picture that changes little costs
-    little; and its memory is mapped already, where a fresh one is faulted in page by page.
+    A recycled one still shows what was last drawn on it, so a picture that changes little costs little;
+    and its memory is mapped already, where a fresh one is faulted in page by page.
+    The memory belongs to an `array.array`, which rclpy publishes without another copy.
     """
 
-    def __init__(self, make: Callable[[], Pixels]) -> None:
-        self._make = make
-        self._free: deque[Pixels] = deque(maxlen=KEPT_BUFFERS)
+    def __init__(self, shape: tuple[int, ...], prepare: Callable[[Pixels], None] = lambda _: None) -> None:
+        """`prepare` draws on a new picture, which is black."""
+        self._shape = shape
+        self._prepare = prepare
+        self._free: deque[array[int]] = deque(maxlen=KEPT_BUFFERS)
 
     def take(self) -> Pixels:
-        """A free array, or a new one from `make`."""
+        """A free picture or a new one, uint8."""
         try:
             buffer = self._free.pop()
         except IndexError:
-            buffer = self._make()
-        # numpy shortens chains of views to the array at their end. The memoryview stops it there, so
-        # that every view, however derived, keeps `lent` alive.
-        lent = np.asarray(buffer.data)
+            buffer = array("B", bytes(int(np.prod(self._shape))))
+            self._prepare(np.frombuffer(buffer, np.uint8).reshape(self._shape))
+        # numpy shortens chains of views to the array that is no view of another: every view of the
+        # picture, however derived, keeps `lent` alive.
+        lent = np.frombuffer(buffer, np.uint8)
         weakref.finalize(lent, self._free.append, buffer).atexit = False
-        return lent
+        return lent.reshape(self._shape)

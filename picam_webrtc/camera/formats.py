@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from picam_webrtc.errors import CameraError, ImageError
-from picam_webrtc.frame import Pixels, view_rows
+from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Pixels, view_rows
 
 ASKED_FORMATS: Mapping[str, str] = MappingProxyType(
     {
@@ -73,29 +71,36 @@ class StreamLayout:
                 f"the camera delivers {self.format}, which has no ROS encoding here; these have: {known}"
             ) from None
 
-    def pixels(self, buffer: Pixels) -> Pixels:
-        """The picture in `buffer`, one-dimensional: a view, or a copy where chroma must be interleaved.
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the picture as a `Frame` has it, without row padding."""
+        if self.encoding in SEMI_PLANAR:
+            return self.height * 3 // 2, self.width
+        channels = PACKED_CHANNELS[self.encoding]
+        return (self.height, self.width, channels) if channels > 1 else (self.height, self.width)
+
+    def copy(self, buffer: Pixels, pixels: Pixels) -> None:
+        """Copy the picture in `buffer`, one-dimensional, to `pixels` of `shape`; planar chroma is interleaved.
 
         Raises CameraError when the buffer is too small.
         """
         try:
             if self._layout.planar:
-                return self._interleaved(buffer)
-            return view_rows(buffer, self.width, self.height, self.stride, self.encoding)
+                self._interleave(buffer, pixels)
+            else:
+                pixels[:] = view_rows(buffer, self.width, self.height, self.stride, self.encoding)
         except ImageError as error:
             raise CameraError(f"the camera's {self.format} buffer does not hold its picture: {error}") from error
 
-    def _interleaved(self, buffer: Pixels) -> Pixels:
+    def _interleave(self, buffer: Pixels, pixels: Pixels) -> None:
         """Y, U, V planes as nv12, (height * 3 / 2, width). Chroma rows have half the stride of luma rows."""
         width, height, stride = self.width, self.height, self.stride
         luma_size, chroma_size = stride * height, stride * height // 4
         planes = dict(zip(self._layout.planar, (luma_size, luma_size + chroma_size), strict=True))
-        pixels = np.empty((height * 3 // 2, width), np.uint8)
         pixels[:height] = view_rows(buffer, width, height, stride, "mono8")
         for column, plane in enumerate("uv"):
             chroma = buffer[planes[plane] :]
             pixels[height:, column::2] = view_rows(chroma, width // 2, height // 2, stride // 2, "mono8")
-        return pixels
 
 
 def layout_of(stream: Mapping[str, Any]) -> StreamLayout:

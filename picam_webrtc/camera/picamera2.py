@@ -3,10 +3,12 @@
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import Clock, SystemClock
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, controls_of
@@ -14,7 +16,7 @@ from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import Frame
+from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import CameraSettings
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,9 @@ class CameraLibrary(Protocol):
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         """A `libcamera.Transform`."""
+
+    def mapped(self, request: Any, stream: str) -> AbstractContextManager[Pixels]:
+        """The memory of one stream of a completed request, one-dimensional uint8, while the context is open."""
 
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
         """libcamera's names of the pixel formats of an opened camera's main stream, each with its sizes [px]."""
@@ -63,14 +68,15 @@ def installed_library() -> CameraLibrary:
     except (ImportError, *FOREIGN_ERRORS) as error:
         hint = "install it with `sudo apt install python3-picamera2` (docs/raspberry-pi.md)"
         raise CameraError(f"Picamera2 cannot be imported ({error}); {hint}") from error
-    return InstalledLibrary(picamera2.Picamera2, libcamera)
+    return InstalledLibrary(picamera2.Picamera2, picamera2.MappedArray, libcamera)
 
 
 class InstalledLibrary:
     """Picamera2 as it is, or a class derived from it."""
 
-    def __init__(self, camera_class: Any, libcamera: Any) -> None:
+    def __init__(self, camera_class: Any, mapped_array: Any, libcamera: Any) -> None:
         self._camera_class = camera_class
+        self._mapped_array = mapped_array
         self._libcamera = libcamera
 
     def cameras(self) -> Sequence[Mapping[str, Any]]:
@@ -78,6 +84,11 @@ class InstalledLibrary:
 
     def open(self, index: int) -> Any:
         return self._camera_class(index)
+
+    @contextmanager
+    def mapped(self, request: Any, stream: str) -> Iterator[Pixels]:
+        with self._mapped_array(request, stream, reshape=False, write=False) as mapped:
+            yield mapped.array
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         return self._libcamera.Transform(hflip=hflip, vflip=vflip)
@@ -141,6 +152,7 @@ class Picamera2Source:
         self._device: Any = None
         self._job: Any = None
         self._streams: dict[str, StreamLayout] = {}
+        self._pools: dict[str, BufferPool] = {}
         self._period_us = round(US_PER_S / settings.frame_rate)
         self._controls: ControlSet | None = None
         self._controls_lock = threading.Lock()  # they are changed on any thread and sent on the reading one
@@ -247,6 +259,7 @@ class Picamera2Source:
         before, self._streams = self._streams, {name: layout_of(configuration[name]) for name in names}
         if self._streams == before:  # said already
             return
+        self._pools = {name: BufferPool(layout.shape) for name, layout in self._streams.items()}
         main, settings = self._streams["main"], self._settings
         if (main.width, main.height) != (settings.width, settings.height):
             logger.warning(
@@ -274,8 +287,10 @@ class Picamera2Source:
         return Shot(frames["main"], frames.get("lores"), metadata)
 
     def _frame(self, request: Any, name: str, stamp: int) -> Frame:
-        layout = self._streams[name]
-        pixels = layout.pixels(request.make_buffer(name))
+        layout, pixels = self._streams[name], self._pools[name].take()
+        with self._library.mapped(request, name) as buffer:
+            layout.copy(buffer, pixels)
+        pixels.flags.writeable = False
         return Frame(pixels, layout.encoding, stamp, self._settings.frame_id)
 
     def _close_quietly(self) -> None:

@@ -85,7 +85,7 @@ class _Canvas:
         self._background = _background(width, height, self._lane, self._caption)
         self._ball = _ball(self._lane.stop - self._lane.start)
         self._glyphs = _glyphs((height - self._caption.start) // 2, width // (CAPTION_LENGTH + 2))
-        self._pool = BufferPool(self._background.copy)
+        self._pool = BufferPool(self._background.shape, lambda pixels: np.copyto(pixels, self._background))
 
     def draw(self, time_s: float, frame_number: int, stamp_ns: int) -> Pixels:
         """A buffer of its own with the picture of that moment, (height, width, 3)."""

@@ -4,7 +4,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -70,7 +69,7 @@ class Fit:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self._scaled_size = (0, 0)
-        self._canvases = self._pool()
+        self._canvases = BufferPool((height, width, 3))
 
     def __call__(self, picture: VideoFrame) -> Pixels:
         """bgr8 pixels, (height, width, 3), not to be written to."""
@@ -80,14 +79,11 @@ class Fit:
             return scaled
         if self._scaled_size != (width, height):  # a stream may change its size midway, and so its bars
             self._scaled_size = (width, height)
-            self._canvases = self._pool()
+            self._canvases = BufferPool((self.height, self.width, 3))
         canvas = self._canvases.take()
         x, y = (self.width - width) // 2, (self.height - height) // 2
         canvas[y : y + height, x : x + width] = scaled
         return canvas
-
-    def _pool(self) -> BufferPool:
-        return BufferPool(lambda: np.zeros((self.height, self.width, 3), np.uint8))
 
     def _size_within(self, width: int, height: int) -> tuple[int, int]:
         scale = min(self.width / width, self.height / height)

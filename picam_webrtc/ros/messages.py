@@ -1,6 +1,7 @@
 """ROS messages from and to the package's own values."""
 
 from array import array
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -9,7 +10,7 @@ from std_msgs.msg import Header
 
 from picam_webrtc.camera.calibration import Calibration
 from picam_webrtc.camera.jpeg import compressed_format
-from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, view_rows
+from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels, view_rows
 from picam_webrtc.ros.encodings import converted
 
 NANOSECONDS = 1_000_000_000
@@ -29,20 +30,35 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def image_message(frame: Frame) -> Image:
-    """`frame` as an Image. The pixels are copied once, which is the least that rclpy allows."""
+    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory."""
     pixels = np.ascontiguousarray(frame.pixels)
-    # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
-    data = array("B")
-    data.frombytes(pixels.data.cast("B"))
-    return Image(
+    data = _array_behind(pixels)
+    if data is None:
+        # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
+        data = array("B")
+        data.frombytes(pixels.data.cast("B"))
+    message = Image(
         header=header(frame.stamp_ns, frame.frame_id),
         height=frame.height,
         width=frame.width,
         encoding=frame.encoding,
         is_bigendian=0,
         step=pixels.strides[0],
-        data=data,
+        check_fields=True,  # only then the setter takes an array as it is; otherwise it copies it
     )
+    message.data = data  # the constructor copies it in either case
+    return message
+
+
+def _array_behind(pixels: Pixels) -> "array[int] | None":
+    """The array.array that `pixels` shows from its first byte to its last, as the camera's buffers are."""
+    owner: Any = pixels
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, memoryview):
+        owner = owner.obj
+    whole = isinstance(owner, array) and owner.typecode == "B" and len(owner) == pixels.nbytes
+    return owner if whole else None
 
 
 def frame_from_message(message: Image) -> Frame:
@@ -81,8 +97,6 @@ def calibration_from_message(message: CameraInfo) -> Calibration:
 
 def compressed_message(frame: Frame, jpeg: bytes) -> CompressedImage:
     """`jpeg` is the frame, compressed."""
-    return CompressedImage(
-        header=header(frame.stamp_ns, frame.frame_id),
-        format=compressed_format(frame.encoding),
-        data=array("B", jpeg),
-    )
+    message = CompressedImage(header=header(frame.stamp_ns, frame.frame_id), format=compressed_format(frame.encoding))
+    message.data = array("B", jpeg)
+    return message

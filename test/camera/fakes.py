@@ -4,6 +4,7 @@ import concurrent.futures
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,6 @@ class FakeRequest:
     def __init__(self, buffers: Mapping[str, Any], metadata: Mapping[str, Any], on_release: Callable[[], None]) -> None:
         self.buffers, self.metadata, self._on_release = buffers, metadata, on_release
         self.releases = 0
-
-    def make_buffer(self, name: str) -> Any:
-        return self.buffers[name].copy()
 
     def get_metadata(self) -> dict[str, Any]:
         return dict(self.metadata)
@@ -258,6 +256,9 @@ class FakeLibrary:
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         return {"hflip": hflip, "vflip": vflip}
+
+    def mapped(self, request: FakeRequest, stream: str) -> AbstractContextManager[Any]:
+        return nullcontext(request.buffers[stream])
 
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
         return {"RGB888": [(640, 480), (1280, 720)], "YUV420": []}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import libcamera
-from picamera2 import Picamera2
+from picamera2 import MappedArray, Picamera2
 from picamera2.allocators import Allocator
 
 from picam_webrtc.camera.picamera2 import CameraLibrary, InstalledLibrary
@@ -145,4 +145,4 @@ class VirtualPicamera2(Picamera2):
 
 
 def virtual_library() -> CameraLibrary:
-    return InstalledLibrary(VirtualPicamera2, libcamera)
+    return InstalledLibrary(VirtualPicamera2, MappedArray, libcamera)

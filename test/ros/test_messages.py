@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
+from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
 from picam_webrtc.ros.encodings import CV_BRIDGE, TO_BGR
@@ -115,3 +116,21 @@ def test_cv_bridge_is_used_where_it_is_installed() -> None:
     message = Image(height=1, width=1, encoding="mono16", step=2, data=b"\xff\xff")
 
     assert frame_from_message(message).pixels.tolist() == [[[255, 255, 255]]]
+
+
+def test_a_picture_from_the_cameras_buffers_is_published_from_where_it_is() -> None:
+    pixels = BufferPool((4, 8, 3)).take()
+    message = image_message(Frame(pixels, "bgr8", 0, ""))
+
+    assert np.shares_memory(np.frombuffer(message.data, np.uint8), pixels)
+
+
+@pytest.mark.parametrize("part", [slice(0, 2), slice(None, None, -1)], ids=["part", "reversed"])
+def test_a_part_of_such_a_picture_is_copied(part: slice) -> None:
+    pixels = BufferPool(
+        (4, 8, 3), lambda picture: np.copyto(picture, np.arange(96, dtype=np.uint8).reshape(4, 8, 3))
+    ).take()[part]
+    message = image_message(Frame(pixels, "bgr8", 0, ""))
+
+    assert bytes(message.data) == pixels.tobytes()
+    assert not np.shares_memory(np.frombuffer(message.data, np.uint8), pixels)
