@@ -12,23 +12,24 @@ time from `publish` to the consumer's own thread within one process. The last li
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import rclpy
 from domain_coordinator import domain_id
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
@@ -48,9 +49,8 @@ def picture() -> Pixels:
     return np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
-def publish_paced(publish: Callable[[Pixels, int], None], frames: int) -> None:
+def publish_paced(publish: Callable[[Pixels, int], None], pixels: Pixels, frames: int) -> None:
     """Publish warm-up and `frames` more, saying on stdout when these begin and what they cost."""
-    pixels = picture()
     due_s = time.monotonic()
     for number in range(WARM_UP_FRAMES + frames):
         if number == WARM_UP_FRAMES:
@@ -85,15 +85,18 @@ class Reception:
         print(json.dumps({"cpu_s": cpu_s, "latencies_ms": measured}), flush=True)
 
 
+def frame_of(pixels: Pixels, number: int) -> Frame:
+    return Frame(pixels, "bgr8", time.time_ns(), str(number))
+
+
 def publish_ours(_reliability: str, frames: int) -> None:
     matched = threading.Event()
     with Runtime([]) as runtime:
         publisher = ImagePublisher(runtime.node("publisher"), TOPIC, LocalTopics(), lambda _: matched.set())
         runtime.spin()
         assert matched.wait(START_TIMEOUT_S)
-        publish_paced(
-            lambda pixels, number: publisher.publish(Frame(pixels, "bgr8", time.time_ns(), str(number))), frames
-        )
+        pixels = BufferPool((HEIGHT, WIDTH, 3), lambda pixels: np.copyto(pixels, picture())).take()  # as sources do
+        publish_paced(lambda shown, number: publisher.publish(frame_of(shown, number)), pixels, frames)
         sys.stdin.read()
         runtime.stop_spinning()
         publisher.close()
@@ -116,47 +119,25 @@ def subscribe_ours(reliability: str) -> None:
         reception.report_when_told()
 
 
-@contextmanager
-def plain_node(name: str) -> Iterator[Any]:
-    """As most nodes are written: no profile, no allocator tuning."""
-    rclpy.init(args=[])
-    node = rclpy.create_node(name)
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=_spin, args=(executor,), daemon=True)
-    thread.start()
-    try:
-        yield node
-    finally:
-        executor.shutdown()
-        thread.join()
-        node.destroy_node()
-        rclpy.try_shutdown()
-
-
-def _spin(executor: SingleThreadedExecutor) -> None:
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        return
-
-
 def publish_textbook(reliability: str, frames: int) -> None:
-    with plain_node("publisher") as node:
-        publisher = node.create_publisher(Image, TOPIC, QoSProfile(depth=10, reliability=RELIABILITIES[reliability]))
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not publisher.get_subscription_count():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    rclpy.init(args=[])
+    node = rclpy.create_node("publisher")
+    publisher = node.create_publisher(Image, TOPIC, QoSProfile(depth=10, reliability=RELIABILITIES[reliability]))
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not publisher.get_subscription_count():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
-        def publish(pixels: Pixels, number: int) -> None:
-            message = Image(header=header(time.time_ns(), str(number)), encoding="bgr8", step=WIDTH * 3)
-            message.height, message.width = HEIGHT, WIDTH
-            message.data = pixels.tobytes()
-            publisher.publish(message)
+    def publish(pixels: Pixels, number: int) -> None:
+        message = Image(header=header(time.time_ns(), str(number)), encoding="bgr8", step=WIDTH * 3)
+        message.height, message.width = HEIGHT, WIDTH
+        message.data = pixels.tobytes()
+        publisher.publish(message)
 
-        publish_paced(publish, frames)
-        sys.stdin.read()
+    publish_paced(publish, picture(), frames)
+    sys.stdin.read()
+    node.destroy_node()
+    rclpy.shutdown()
 
 
 def subscribe_textbook(reliability: str) -> None:
@@ -167,10 +148,16 @@ def subscribe_textbook(reliability: str) -> None:
         assert pixels.shape == (HEIGHT, WIDTH, 3)
         reception.take(stamp_of(message.header.stamp), message.header.frame_id)
 
-    with plain_node("subscriber") as node:
-        qos = QoSProfile(depth=10, reliability=RELIABILITIES[reliability])
-        node.create_subscription(Image, TOPIC, take, qos)
+    def report() -> None:
         reception.report_when_told()
+        rclpy.shutdown()
+
+    rclpy.init(args=[])
+    node = rclpy.create_node("subscriber")
+    node.create_subscription(Image, TOPIC, take, QoSProfile(depth=10, reliability=RELIABILITIES[reliability]))
+    threading.Thread(target=report).start()
+    with contextlib.suppress(ExternalShutdownException):
+        rclpy.spin(node)
 
 
 def composed_ms_per_hop() -> float:
@@ -190,7 +177,7 @@ def composed_ms_per_hop() -> float:
         consumer.start()
         pixels = picture()
         for number in range(HOPS):
-            publisher.publish(Frame(pixels, "bgr8", time.time_ns(), str(number)))
+            publisher.publish(frame_of(pixels, number))
             time.sleep(0.01)
         slot.close()
         consumer.join()
