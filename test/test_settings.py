@@ -37,7 +37,7 @@ def test_an_integer_is_accepted_where_a_float_is_declared() -> None:
         ("width", 640.0, "must be of type int"),
         ("width", True, "must be of type int"),
         ("frame_rate", float("nan"), "from 1 to 120"),
-        ("source", "webcam", "one of auto, picamera2, video_file, test_pattern"),
+        ("source", "webcam", "one of auto, picamera2, video_file, bag, test_pattern"),
         ("frame_id", 7, "must be of type str"),
         ("widht", 640, "no such parameter; there are: source,"),
     ],
