@@ -134,7 +134,8 @@ class ChromiumPage:
         await self.playwright.screenshot(path=path)
 
     async def close(self) -> None:
-        await self.playwright.close()
+        # As a person closes a tab: the page is told, and its last requests are sent.
+        await self.playwright.close(run_before_unload=True)
 
 
 @asynccontextmanager

@@ -21,6 +21,8 @@ export class Boxes {
   hidden = new Set();
   /** Every class seen so far, and how many of it are in the newest picture. @type {Map<string, number>} */
   classes = new Map();
+  /** Whether the robot draws the boxes into the picture, so that nobody can take them off here. */
+  drawn = false;
   #overlay = new Overlay();
   #enabled = true;
   /** @type {Shown | null} */
@@ -58,22 +60,23 @@ export class Boxes {
    *
    * @param {import("./metadata.js").Detections | undefined} found
    * @param {number} ageMs how much older than the picture shown
-   * @returns {boolean} whether classes have appeared that were never seen before
+   * @returns {boolean} whether `classes` has grown or `drawn` has changed
    */
   show(found, ageMs) {
     if (!found || ageMs > OLDEST_MS) {
       this.clear();
       return false;
     }
-    const before = this.classes.size;
+    const before = { size: this.classes.size, drawn: this.drawn };
     this.#count(found.items);
+    this.drawn = found.drawn;
     if (found.drawn) this.clear();
     else if (this.#enabled) {
       const items = found.items.filter(({ label }) => !this.hidden.has(label));
       this.#shown = { items, stampUs: found.stamp_us, ageMs, width: found.width, height: found.height };
       this.#overlay.draw(items, found.width, found.height, ageMs === 0 ? 1 : AGED_ALPHA);
     }
-    return this.classes.size > before;
+    return this.classes.size > before.size || this.drawn !== before.drawn;
   }
 
   #count(items) {

@@ -9,15 +9,18 @@
  * @property {"bool" | "int" | "float" | "str" | "tuple"} type
  * @property {boolean | number | string | string[]} value
  * @property {string} description
- * @property {number} [minimum]
- * @property {number} [maximum]
- * @property {string[]} [choices]
- * @property {boolean} read_only
+ * @property {number | null} minimum
+ * @property {number | null} maximum
+ * @property {string[]} choices
  */
 
 /** While a slider moves, at most one change is on its way, and the newest follows. */
 const SETTLE_MS = 80;
-const SLIDER_STEPS = 200;
+/** A range is a slider where its ends are this close, else a number to be typed. */
+const WIDEST_SLIDER = 1000;
+/** Ranges of positive numbers are logarithmic where their ends are this far apart, such as bitrates. */
+const LOGARITHMIC_FROM = 100;
+const LOGARITHMIC_STEP = 0.01;
 
 export class Controls {
   #nodes;
@@ -48,8 +51,7 @@ export class Controls {
   #group({ name, parameters }) {
     const group = document.createElement("fieldset");
     group.append(Object.assign(document.createElement("legend"), { textContent: name.replaceAll("_", " ") }));
-    for (const parameter of parameters.filter(({ read_only: readOnly }) => !readOnly))
-      group.append(this.#control(name, parameter));
+    for (const parameter of parameters) group.append(this.#control(name, parameter));
     return group;
   }
 
@@ -60,7 +62,7 @@ export class Controls {
     const input = makeInput(parameter);
     input.dataset.parameter = `${node}.${parameter.name}`;
     const output = document.createElement("output");
-    const showValue = () => (output.textContent = input.type === "range" ? shortNumber(input.valueAsNumber) : "");
+    const showValue = () => (output.textContent = input.type === "range" ? shortNumber(readInput(input, parameter)) : "");
     const change = latestOnly((value) => this.#set(node, parameter, value, input).then(showValue));
     input.addEventListener(input.type === "range" ? "input" : "change", () => {
       showValue();
@@ -109,34 +111,55 @@ function latestOnly(work) {
 }
 
 function makeInput(parameter) {
-  const { type, choices, minimum, maximum } = parameter;
+  const { type, choices } = parameter;
   let input = document.createElement("input");
-  if (choices?.length) {
+  if (choices.length) {
     input = document.createElement("select");
     input.append(...choices.map((choice) => new Option(choice)));
   } else if (type === "bool") {
     Object.assign(input, { type: "checkbox", className: "switch" });
   } else if (type === "int" || type === "float") {
-    const hasRange = minimum !== undefined && maximum !== undefined;
-    const step = type === "int" ? 1 : hasRange ? (maximum - minimum) / SLIDER_STEPS : "any";
-    Object.assign(input, { type: hasRange ? "range" : "number", min: minimum ?? "", max: maximum ?? "", step });
+    Object.assign(input, numberAttributes(parameter));
   }
   writeInput(input, parameter);
   return input;
 }
 
-function writeInput(input, { type, value }) {
+function numberAttributes(parameter) {
+  const { type, minimum, maximum } = parameter;
+  const step = type === "int" ? 1 : "any";
+  if (isLogarithmic(parameter))
+    return { type: "range", min: Math.log10(minimum), max: Math.log10(maximum), step: LOGARITHMIC_STEP };
+  const isNarrow = minimum !== null && maximum !== null && maximum - minimum <= WIDEST_SLIDER;
+  return { type: isNarrow ? "range" : "number", min: minimum ?? "", max: maximum ?? "", step };
+}
+
+function isLogarithmic({ minimum, maximum }) {
+  return minimum > 0 && maximum !== null && maximum / minimum >= LOGARITHMIC_FROM;
+}
+
+function writeInput(input, parameter) {
+  const { type, value } = parameter;
   if (type === "bool") input.checked = value;
+  else if (input.type === "range" && isLogarithmic(parameter)) input.value = Math.log10(value);
   else input.value = Array.isArray(value) ? value.join(", ") : value;
 }
 
-function readInput(input, { type }) {
+function readInput(input, parameter) {
+  const { type } = parameter;
   if (type === "bool") return input.checked;
-  if (type === "int" || type === "float") return input.valueAsNumber;
+  if (type === "int" || type === "float")
+    return input.type === "range" && isLogarithmic(parameter) ? fromLogarithm(input, parameter) : input.valueAsNumber;
   if (type === "tuple") return input.value.split(",").map((item) => item.trim()).filter(Boolean);
   return input.value;
 }
 
+/** Two digits are as exact as a hand on a slider. */
+function fromLogarithm(input, { type, minimum, maximum }) {
+  const value = Math.min(maximum, Math.max(minimum, Number((10 ** input.valueAsNumber).toPrecision(2))));
+  return type === "int" ? Math.round(value) : value;
+}
+
 function shortNumber(value) {
-  return Number.isInteger(value) ? value.toLocaleString("en") : value.toFixed(2);
+  return Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(3)));
 }

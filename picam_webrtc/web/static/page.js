@@ -51,7 +51,7 @@ function show() {
   document.title = stream && !isGrid ? `${stream} · picam_webrtc` : "picam_webrtc";
   showGrid();
   if (!isGrid) showStream(stream);
-  statistics.watch(viewer);
+  statistics.watch(shown() ?? null);
   legend.watch(viewer);
 }
 
@@ -62,6 +62,8 @@ function showStream(stream) {
     smooth: element("smooth").ariaPressed === "true",
   });
   viewer.addEventListener("state", ({ detail }) => showState(detail));
+  viewer.addEventListener("classes", ({ detail }) => showWhoDraws(detail.drawn));
+  showWhoDraws(false);
   viewer.start();
 }
 
@@ -96,6 +98,12 @@ function showState({ state, words, problem, message }) {
   element("words").textContent = words;
   element("detail").textContent = state === ViewerState.REFUSED ? message : "";
   element("token-form").hidden = problem !== NOT_ALLOWED;
+}
+
+function showWhoDraws(drawn) {
+  const button = element("boxes");
+  button.disabled = drawn;
+  button.title = drawn ? "The robot draws the detections itself (parameter overlay)" : "Detections (b)";
 }
 
 /* What a person can do */

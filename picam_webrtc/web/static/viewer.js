@@ -18,7 +18,7 @@
  *   state    {state, words, problem, message}
  *   frame    {metadata, info, boxes}: what requestVideoFrameCallback tells about the picture that is being shown, what
  *            the robot tells about it (see metadata.js; undefined where unknown), and what is drawn on it (see boxes.js)
- *   classes  {labels}: every class of objects seen so far
+ *   classes  {labels, drawn}: every class of objects seen so far; whether the robot has drawn the boxes already
  */
 
 import { Boxes } from "./boxes.js";
@@ -224,18 +224,17 @@ export class Viewer extends EventTarget {
   }
 
   #showBoxes(found, ageMs) {
-    const isNew = this.#boxes.show(found, ageMs);
+    const isNews = this.#boxes.show(found, ageMs);
     const isOld = ageMs > 0 && this.#boxes.shown !== null;
     this.#age.hidden = !isOld;
     if (isOld) this.#age.textContent = `boxes ${Math.round(ageMs)} ms old`;
-    if (!isNew) return;
-    const labels = [...this.#boxes.classes.keys()];
-    this.dispatchEvent(new CustomEvent("classes", { detail: { labels } }));
+    if (!isNews) return;
+    const detail = { labels: [...this.#boxes.classes.keys()], drawn: this.#boxes.drawn };
+    this.dispatchEvent(new CustomEvent("classes", { detail }));
   }
 
   #onClient(state, error) {
-    if (state === WhepState.CONNECTED) this.#connectingSince = Infinity;
-    else if (state === WhepState.CONNECTING) this.#connectingSince = performance.now();
+    this.#connectingSince = state === WhepState.CONNECTING ? performance.now() : Infinity;
     if (state !== WhepState.CONNECTED) this.#metadata.close();
     if (FALL_BACK_PROBLEMS.has(error?.problem)) this.#mjpeg.start();
     // Attempts in the background are of no interest to who sees a picture.
