@@ -26,8 +26,8 @@ from picam_webrtc.inference.overlay import draw
 from picam_webrtc.models import fetch, stored_path
 from picam_webrtc.settings import InferenceSettings
 
-ROUNDS = 9
-SECONDS_A_TURN = 1.0
+ROUNDS = 41
+SECONDS_A_TURN = 0.2
 WARM_UP_RUNS = 20
 OVERLAY_RUNS = 300
 THREADS = 1

@@ -33,18 +33,15 @@ class BlazeFace:
 
     def decode(self, outputs: Sequence[Array], threshold: float) -> Candidates:
         logits = outputs[self.logits].reshape(-1)
-        rows = np.flatnonzero(logits >= logit(threshold))
-        scores = sigmoid(logits[rows])
-        centers = face_anchors(self.anchors)[rows]
+        rows = (logits >= logit(threshold)).nonzero()[0]
         points = outputs[self.regressors][0, rows].reshape(len(rows), 2 + len(KEYPOINTS), 2)
-        points /= (self.width, self.height)
+        points /= np.array((self.width, self.height), np.float32)
         half = points[:, 1] / 2
-        middles = points[:, 0] + centers
+        # The size at 1 is read by now; everything else is relative to the anchor.
+        points += face_anchors(self.anchors)[rows, None]
+        middles = points[:, 0]
         boxes = np.concatenate((middles - half, middles + half), axis=1)
-        keypoints = np.empty((len(rows), len(KEYPOINTS), 3), np.float32)
-        keypoints[:, :, :2] = points[:, 2:] + centers[:, None]
-        keypoints[:, :, 2] = scores[:, None]
-        return Candidates(boxes, scores, np.zeros(len(rows), np.intp), keypoints)
+        return Candidates(boxes, sigmoid(logits[rows]), np.zeros(len(rows), np.intp), points[:, 2:])
 
 
 @cache

@@ -19,8 +19,9 @@ LOWEST_LOGIT = -80.0
 class Candidates:
     """Findings in the model's input, whose width and height count as 1.
 
-    `boxes` is float [n, 4], x0 y0 x1 y1; `scores` float [n]; `class_ids` int [n]; `keypoints` float [n, k, 3], x y
-    score. `class_map` is int [h, w], the class of every part of the input, 0 for background.
+    `boxes` is float [n, 4], x0 y0 x1 y1; `scores` float [n]; `class_ids` int [n]. `keypoints` is float [n, k, 3],
+    x y score, or [n, k, 2] where points have no score of their own. `class_map` is int [h, w], the class of every
+    part of the input, 0 for background.
     """
 
     boxes: Array
@@ -67,10 +68,13 @@ def blend(candidates: Candidates, iou: float, most: int) -> Candidates:
     groups = _rivals(ordered, iou, most)
     blended = ordered.take([group[0] for group in groups])
     for row, group in enumerate(groups):
+        if len(group) == 1:
+            continue
         weights = ordered.scores[group] / ordered.scores[group].sum()
         blended.boxes[row] = weights @ ordered.boxes[group]
         if blended.keypoints is not None and ordered.keypoints is not None:
-            blended.keypoints[row] = np.tensordot(weights, ordered.keypoints[group], 1)
+            points = ordered.keypoints[group]
+            blended.keypoints[row] = (weights @ points.reshape(len(group), -1)).reshape(points.shape[1:])
     return blended
 
 

@@ -1,11 +1,11 @@
 """A model that is ready for frames: its file, task, labels and preprocessing put together."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from picam_webrtc.detection import BoundingBox, Detection, Detections, Keypoint
 from picam_webrtc.errors import ModelError, SettingError
@@ -30,10 +30,18 @@ class Findings:
     class_map: Array | None = None
 
 
+class RunnableModel(Protocol):
+    """What a detector asks of `Model`."""
+
+    def input_view(self) -> Array: ...
+
+    def run(self) -> list[Array]: ...
+
+
 class Detector:
     """Runs one model on frames. For one thread at a time."""
 
-    def __init__(self, name: str, model: Model, task: Task, labels: Labels, preprocessor: Preprocessor) -> None:
+    def __init__(self, name: str, model: RunnableModel, task: Task, labels: Labels, preprocessor: Preprocessor) -> None:
         self.name = name
         self.task_name = task.name
         self.labels = labels
@@ -55,13 +63,11 @@ class Detector:
         return Findings(detections, _picture_part(candidates.class_map, placement))
 
     def _choose(self, candidates: Candidates, settings: InferenceSettings) -> Candidates:
-        if not len(candidates.scores):
-            return candidates
-        kept = np.isfinite(candidates.boxes).all(axis=1) & np.isfinite(candidates.scores)
+        chosen = candidates
         if settings.class_filter:
             wanted = {name.strip().lower() for name in settings.class_filter}
-            kept &= [self._is_wanted(number, wanted) for number in candidates.class_ids.tolist()]
-        chosen = candidates if kept.all() else candidates.take(np.flatnonzero(kept))
+            kept = [row for row, number in enumerate(candidates.class_ids.tolist()) if self._is_wanted(number, wanted)]
+            chosen = candidates.take(kept)
         if self._task.suppress is None:
             return chosen.best(settings.max_detections)
         return self._task.suppress(chosen, settings.nms_iou, settings.max_detections)
@@ -72,24 +78,25 @@ class Detector:
     def _detections(self, found: Candidates, placement: Placement, width: int, height: int) -> list[Detection]:
         detections = []
         rows = zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
-        for row, (class_id, score, (x0, y0, x1, y1)) in enumerate(rows):
+        points = [()] * len(found.scores) if found.keypoints is None else found.keypoints.tolist()
+        for (class_id, score, (x0, y0, x1, y1)), its_points in zip(rows, points, strict=True):
             left, top = placement.to_picture(x0, y0)
             right, bottom = placement.to_picture(x1, y1)
+            if not isfinite(left + top + right + bottom):
+                continue
             box = BoundingBox(left * width, top * height, right * width, bottom * height).clipped(width, height)
             if box.area > 0:
-                keypoints = (
-                    () if found.keypoints is None else self._keypoints(found.keypoints[row], placement, width, height)
-                )
-                label = self.labels.name(class_id)
-                detections.append(Detection(class_id, label, min(max(score, 0.0), 1.0), box, keypoints))
+                keypoints = tuple(self._keypoints(its_points, score, placement, width, height))
+                detections.append(Detection(class_id, self.labels.name(class_id), min(score, 1.0), box, keypoints))
         return detections
 
-    def _keypoints(self, points: Array, placement: Placement, width: int, height: int) -> tuple[Keypoint, ...]:
-        keypoints = []
-        for name, (input_x, input_y, score) in zip(self._task.keypoints, points.tolist(), strict=True):
+    def _keypoints(
+        self, points: Sequence[list[float]], score: float, placement: Placement, width: int, height: int
+    ) -> Iterator[Keypoint]:
+        """Points without a score of their own have that of the detection."""
+        for name, (input_x, input_y, *own_score) in zip(self._task.keypoints, points, strict=False):
             x, y = placement.to_picture(input_x, input_y)
-            keypoints.append(Keypoint(name, x * width, y * height, score))
-        return tuple(keypoints)
+            yield Keypoint(name, x * width, y * height, own_score[0] if own_score else score)
 
 
 def _picture_part(class_map: Array | None, placement: Placement) -> Array | None:

@@ -10,15 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from picam_webrtc.detection import Detection
 from picam_webrtc.errors import SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.blazeface import KEYPOINTS
-from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.candidates import suppress
+from picam_webrtc.inference.detector import Detector, Findings, load_model
+from picam_webrtc.inference.labels import Labels
+from picam_webrtc.inference.preprocess import Preprocessor, pixel_table
 from picam_webrtc.inference.ssd import ssd_anchors
-from picam_webrtc.inference.tensors import Array
+from picam_webrtc.inference.tasks import Task
+from picam_webrtc.inference.tensors import Array, ImageInput, Tensor
 from picam_webrtc.inference.whole_picture import POSE_KEYPOINTS
+from picam_webrtc.inference.yolo import YoloEndToEnd
 from picam_webrtc.settings import InferenceSettings
 from test.inference.made_models import Made, Postprocess, Recipe, made_metadata, made_model
 
@@ -458,6 +465,47 @@ def test_numbers_that_are_none_are_no_detections(look: Look, value: float) -> No
 
     for found in findings.detections.items:
         assert np.isfinite(corners(found)).all()
+
+
+coordinates = st.floats(-3, 3, width=32) | st.sampled_from([float("nan"), float("inf"), float("-inf"), 3e38])
+findings_of_a_model = st.lists(
+    st.tuples(coordinates, coordinates, coordinates, coordinates, st.floats(0, 1, width=32), st.integers(0, 5)),
+    max_size=5,
+)
+
+
+class PutsOut:
+    """A model whose output is given."""
+
+    def __init__(self, rows: Array) -> None:
+        self._rows = rows
+
+    def input_view(self) -> Array:
+        return np.zeros((1, 32, 32, 3), np.float32)
+
+    def run(self) -> list[Array]:
+        return [self._rows[None]]
+
+
+@given(findings_of_a_model, st.integers(1, 700), st.integers(1, 700), st.booleans())
+def test_boxes_lie_inside_the_picture_whatever_a_model_says(
+    rows: list[tuple[float, ...]], width: int, height: int, letterbox: bool
+) -> None:
+    source = ImageInput(Tensor(0, "image", (1, 32, 32, 3), np.dtype(np.float32)), 32, 32, 3, planar=False)
+    preprocessor = Preprocessor(source, pixel_table(source.tensor, 0, 1, given=False), letterbox)
+    task = Task("yolo_end_to_end", YoloEndToEnd(32, 32), (0, 1), suppress=suppress)
+    model = PutsOut(np.array(rows, np.float32).reshape(-1, 6))
+    detector = Detector("made", model, task, Labels(), preprocessor)
+    picture = Frame(np.zeros((height, width, 3), np.uint8), "bgr8", 1, "")
+
+    detections = detector.detect(picture, InferenceSettings(threshold=0.0)).detections
+
+    assert len(detections.items) <= len(rows)
+    for found in detections.items:
+        x0, y0, x1, y1 = corners(found)
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
+        assert 0 <= found.score <= 1
 
 
 def test_a_class_filter_takes_names_and_numbers(look: Look, tmp_path: Path) -> None:
