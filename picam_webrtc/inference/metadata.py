@@ -45,6 +45,24 @@ def is_tflite(path: Path) -> bool:
         return file.read(8)[4:] == FILE_IDENTIFIER
 
 
+def check_whole(path: Path) -> None:
+    """Raise BrokenMetadata unless every tensor, operator and weight of the model lies inside the file.
+
+    LiteRT finds that out by itself; tflite_runtime dies of a model that was cut short.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        model = Table.root(content, FILE_IDENTIFIER)
+        for buffer in model.tables(4):
+            buffer.check_vector(0, 1)
+        for subgraph in model.tables(2):
+            for tensor in subgraph.tables(0):
+                tensor.check_vector(0, 4)
+                tensor.check_vector(3, 1)
+            for operator in subgraph.tables(3):
+                operator.check_vector(1, 4)
+                operator.check_vector(2, 4)
+
+
 def read_metadata(path: Path) -> Metadata:
     """What the model file says of itself. Raises ModelError where its metadata is broken, OSError for the file."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -125,6 +143,10 @@ class Table:
     def bytes(self, slot: int) -> bytes:
         at, length = self._vector(slot, 1)
         return bytes(self.content[at : at + length])
+
+    def check_vector(self, slot: int, item_bytes: int) -> None:
+        """Raise BrokenMetadata unless all items of the vector are inside the content."""
+        self._vector(slot, item_bytes)
 
     def text(self, slot: int) -> str:
         return self.bytes(slot).decode("utf-8", errors="replace")

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from picam_webrtc.errors import ModelError, SettingError
-from picam_webrtc.inference.metadata import is_tflite, read_metadata
+from picam_webrtc.inference.metadata import BrokenMetadata, check_whole, is_tflite, read_metadata
 from picam_webrtc.inference.tensors import Array, Metadata, Signature, Tensor
 
 _logger = logging.getLogger(__name__)
 
 POSTPROCESS_OPERATOR = "TFLite_Detection_PostProcess"
 RUNTIME_ERRORS = (ValueError, RuntimeError, OSError, MemoryError, SystemError, TypeError)
-"""What the runtimes raise; SystemError is tflite_runtime's way of refusing numpy 2."""
+"""What the runtimes raise."""
 
 
 class Model:
@@ -26,6 +26,7 @@ class Model:
     def __init__(self, path: Path, num_threads: int = 1, delegates: Sequence[Any] = ()) -> None:
         """Load the model. Raises SettingError for a file that is no usable model, ModelError without a runtime."""
         interpreter_class, _ = _runtime()
+        _check_file(path)
         metadata = _metadata(path)
         try:
             self._interpreter = interpreter_class(
@@ -86,24 +87,33 @@ def _runtime() -> tuple[Any, Any]:
         return Interpreter, load_delegate
     except ImportError as missing:
         try:
+            if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+                raise ImportError(f"it needs numpy < 2, and this is {np.__version__}")
             from tflite_runtime.interpreter import Interpreter, load_delegate
 
             return Interpreter, load_delegate
-        except (ImportError, SystemError, AttributeError) as error:
+        except ImportError as error:
             raise ModelError(
-                f"no TFLite runtime: neither ai_edge_litert ({missing}) nor tflite_runtime ({error}) can be imported; "
-                "install one: python3 -m pip install ai-edge-litert (tflite_runtime needs numpy < 2)"
+                f"no TFLite runtime: neither ai_edge_litert ({missing}) nor tflite_runtime ({error}) can be used; "
+                "install one: python3 -m pip install ai-edge-litert"
             ) from missing
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if not is_tflite(path):
+            raise SettingError("model", str(path), "is not a TFLite model: it does not bear the mark TFL3")
+        check_whole(path)
+    except OSError as error:
+        raise SettingError("model", str(path), f"cannot be read: {error.strerror or error}") from error
+    except BrokenMetadata as error:
+        raise SettingError("model", str(path), f"does not load: it is damaged or cut short: {error}") from error
 
 
 def _metadata(path: Path) -> Metadata:
     try:
-        if not is_tflite(path):
-            raise SettingError("model", str(path), "is not a TFLite model: it does not bear the mark TFL3")
         return read_metadata(path)
-    except OSError as error:
-        raise SettingError("model", str(path), f"cannot be read: {error.strerror or error}") from error
-    except ModelError as error:
+    except (ModelError, OSError) as error:
         _logger.warning("The metadata of %s is not used: %s", path, error)
         return Metadata()
 

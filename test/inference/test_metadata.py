@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from picam_webrtc.errors import ModelError, SettingError
 from picam_webrtc.inference.detector import load_model
-from picam_webrtc.inference.metadata import BrokenMetadata, parse_metadata, read_metadata
+from picam_webrtc.inference.metadata import BrokenMetadata, check_whole, parse_metadata, read_metadata
 from picam_webrtc.settings import InferenceSettings
 from test.inference.made_models import Made, Recipe, made_metadata, made_model, zipped
 
@@ -110,6 +111,17 @@ def test_a_truncated_model_is_refused(path: Path, kept: float) -> None:
 
     with pytest.raises(SettingError, match=r"parameter 'model' = .*(is not a TFLite model|does not load)"):
         load_model(InferenceSettings(model=str(path)))
+
+
+@pytest.mark.parametrize("kept", [0.001, 0.2, 0.4, 0.6, 0.8, 0.95, 0.999])
+def test_a_real_model_that_is_cut_short_is_found_out_before_any_runtime_sees_it(
+    fetched: Callable[[str], Path], path: Path, kept: float
+) -> None:
+    whole = fetched("face_detection").read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+
+    with pytest.raises(BrokenMetadata):
+        check_whole(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model\n" * 1000, b"\x1c\0\0\0TFL3" + bytes(1000)])

@@ -4,8 +4,10 @@ import builtins
 import ctypes
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,25 @@ def test_without_a_runtime_the_error_names_both_and_the_command(path: Path, monk
 
     with pytest.raises(ModelError, match=r"ai_edge_litert .* tflite_runtime .* python3 -m pip install ai-edge-litert"):
         Model(path)
+
+
+def test_a_fallback_that_cannot_work_with_this_numpy_is_not_tried(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builtins, "__import__", importing_without("ai_edge_litert"))
+    monkeypatch.setattr(np, "__version__", "2.4.6")
+
+    with pytest.raises(ModelError, match=r"tflite_runtime \(it needs numpy < 2, and this is 2\.4\.6\)"):
+        Model(path)
+
+
+def test_the_fallback_is_used_where_there_is_no_litert(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ai_edge_litert import interpreter
+
+    monkeypatch.setattr(builtins, "__import__", importing_without("ai_edge_litert"))
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", interpreter)
+
+    assert Model(path).run()[0].tolist() == [[0.25, 0.75]]
 
 
 def test_outputs_are_real_numbers_and_can_be_had_again(path: Path) -> None:
