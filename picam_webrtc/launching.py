@@ -173,7 +173,8 @@ def added_camera(given: Mapping[str, str]) -> list[Process]:
         Process(node, settings.namespace, (*files, overrides(given, [node], CAMERA_PARAMETERS)))
         for node in CAMERA_NODES
     ]
-    arguments = ("--to", given["webrtc_node"], *camera_streams(settings.namespace))
+    streams = (stream.replace(":=", "=") for stream in camera_streams(settings.namespace))
+    arguments = ("--to", given["webrtc_node"], *streams)
     return [*nodes, Process("add_streams", settings.namespace, (), arguments)]
 
 

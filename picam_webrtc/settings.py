@@ -173,6 +173,9 @@ class CameraSettings(Settings):
         float,
         Param("how long no frame may come before the camera is closed and reopened [s]", 0.2, 60.0, read_only=True),
     ] = 2.0
+    frequency_tolerance: Annotated[
+        float, Param("share by which the frame rate may be off before diagnostics warn of it", 0.0, 1.0)
+    ] = 0.1
     idle_timeout: Annotated[float, Param("how long the camera stays open with nobody subscribed [s]", 0.0, 3600.0)] = (
         5.0
     )
@@ -259,6 +262,9 @@ class InferenceSettings(Settings):
             read_only=True,
         ),
     ] = ""
+    min_rate: Annotated[
+        float, Param("frames a second below which diagnostics warn of a model that is too slow", 0.0, 1000.0)
+    ] = 0.0
     managed: Managed = False
 
 
@@ -383,6 +389,13 @@ class WebRtcSettings(Settings):
     max_viewers_per_address: Annotated[int, Param("of them from one address", 1, 10_000)] = 32
     max_pending_sessions: Annotated[int, Param("of them not connected yet", 1, 10_000)] = 32
     connect_timeout: Annotated[float, Param("how long a viewer may take to connect [s]", 0.1, 600.0)] = 15.0
+    silence_warning: Annotated[
+        float, Param("seconds without a frame, while somebody watches, that diagnostics warn of", 0.1, 3600.0)
+    ] = 2.0
+    silence_error: Annotated[float, Param("seconds of it that they call an error", 0.1, 3600.0)] = 10.0
+    loss_warning: Annotated[
+        float, Param("share of a viewer's packets lost on their way that diagnostics warn of", 0.0, 1.0)
+    ] = 0.05
     publish_urls: Annotated[
         tuple[str, ...],
         Param("media servers that streams are sent to by WHIP, each as name:=https://host/path", read_only=True),

@@ -102,10 +102,16 @@ def _yaml(value: ParameterValue) -> str:
 
 @contextmanager
 def node_process(
-    module: str, parameters: Mapping[str, ParameterValue] | None = None, *more: str, environment: Mapping[str, str] = {}
+    module: str,
+    parameters: Mapping[str, ParameterValue] | None = None,
+    *more: str,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] = {},
 ) -> Iterator[NodeProcess]:
-    """`python -m module` with these parameters, ended when the block ends."""
-    process = NodeProcess([sys.executable, "-m", module, *ros_arguments(parameters or {}, *more)], environment)
+    """`python -m module arguments` with these parameters and `more` ROS arguments, ended when the block ends."""
+    process = NodeProcess(
+        [sys.executable, "-m", module, *arguments, *ros_arguments(parameters or {}, *more)], environment
+    )
     try:
         yield process
     finally:

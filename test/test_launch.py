@@ -245,7 +245,7 @@ def test_an_added_camera_gets_its_namespace_and_its_streams_a_place_on_the_page(
     assert nodes["camera_node"].parameters == [{"source": "test_pattern"}]
     assert {node.namespace for node in nodes.values()} == {"rear"}
     assert nodes["add_streams"].arguments == [
-        "--to", "/robot/webrtc_node", "rear_processed:=/rear/image_processed", "rear_raw:=/rear/image_raw",
+        "--to", "/robot/webrtc_node", "rear_processed=/rear/image_processed", "rear_raw=/rear/image_raw",
     ]  # fmt: skip
 
 

@@ -11,8 +11,6 @@ from picam_webrtc.camera.capture import CaptureState, CaptureStatus
 from picam_webrtc.camera.clock import NS_PER_S
 
 WINDOW_S = 5.0
-ACCEPTABLE_RATE = (0.9, 1.1)
-"""Lowest and highest acceptable rate, of the target."""
 HOPELESS_ATTEMPTS = 2
 """From so many faults in a row on it is an error: one reopening did not help."""
 
@@ -29,21 +27,24 @@ class Figures:
     delay_mean_s: float | None
     delay_max_s: float | None
     dropped: int
+    tolerance: float = 0.1
 
     @property
     def acceptable(self) -> tuple[float, float]:
         """Lowest and highest rate; anything goes where there is no target."""
         if self.target_frequency is None:
             return 0.0, inf
-        low, high = ACCEPTABLE_RATE
-        return low * self.target_frequency, high * self.target_frequency
+        return (1 - self.tolerance) * self.target_frequency, (1 + self.tolerance) * self.target_frequency
 
 
 class FrameFigures:
     """Counts frames on the thread that has them; read from any other."""
 
-    def __init__(self, target_frequency: Callable[[], float | None]) -> None:
+    def __init__(
+        self, target_frequency: Callable[[], float | None], tolerance: Callable[[], float] = lambda: 0.1
+    ) -> None:
         self._target = target_frequency
+        self._tolerance = tolerance
         self._lock = threading.Lock()
         self._window: deque[tuple[int, int]] = deque()
         self._total = 0
@@ -80,6 +81,7 @@ class FrameFigures:
                 delay_mean_s=sum(delays) / len(delays) if delays else None,
                 delay_max_s=max(delays, default=None),
                 dropped=self._dropped,
+                tolerance=self._tolerance(),
             )
 
     def _missing_before(self, stamp_ns: int) -> int:

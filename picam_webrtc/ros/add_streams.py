@@ -94,13 +94,15 @@ async def wire(target: str, streams: Sequence[str], stack: AsyncExitStack, runti
 def main() -> int:
     parser = ArgumentParser("add_streams", description=__doc__)
     parser.add_argument("--to", default="/webrtc_node", metavar="NODE", help="the node that serves, by its full name")
-    parser.add_argument("streams", nargs="+", metavar="NAME:=TOPIC")
+    # Not NAME:=TOPIC, which rclpy would take for a remapping.
+    parser.add_argument("streams", nargs="+", metavar="NAME=TOPIC")
     arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])
+    streams = [stream.replace("=", ":=", 1) for stream in arguments.streams]
     try:
-        stream_topics(tuple(arguments.streams))
+        stream_topics(tuple(streams))
     except SettingError as error:
         parser.error(str(error))
-    return run(partial(wire, arguments.to, arguments.streams))
+    return run(partial(wire, arguments.to, streams))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class CameraNode:
     ) -> None:
         settings = parameters.settings
         self._stamps = StampClock(node)
-        self._figures = FrameFigures(lambda: source.frame_rate)
+        self._figures = FrameFigures(lambda: source.frame_rate, lambda: parameters.settings.frequency_tolerance)
         self._calibrations = CalibrationStore(node, settings)
         self._capture = Capture(
             source, self._publish, on_lores=self._publish_lores, watchdog_timeout_s=settings.watchdog_timeout

@@ -113,6 +113,8 @@ def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> tuple[in
         return 0, "idle: nobody subscribes"
     if figures.last_failure:
         return 2, f"frames pass through: {figures.last_failure}"
+    if figures.rate_hz is not None and figures.rate_hz < settings.min_rate:
+        return 1, f"{figures.rate_hz:.1f} frames/s, fewer than min_rate {settings.min_rate:g}"
     return 0, "detects"
 
 

@@ -49,7 +49,7 @@ class StreamSet:
         self._call_soon = call_soon
         self._local = local
         self._sessions = sessions
-        self._settings = settings
+        self.settings = settings
         self._allowed = False
         self._changing = asyncio.Lock()
         self._messages: VideoMessages | None = None
@@ -75,7 +75,7 @@ class StreamSet:
         """Serve just what the settings say; streams that stay are not disturbed. Raises SettingError."""
         wanted = stream_topics(settings.streams)
         async with self._changing:
-            self._settings = settings
+            self.settings = settings
             await self._configure(wanted)
             await self._discover()
 
@@ -98,7 +98,7 @@ class StreamSet:
     async def _discover(self) -> None:
         """Follow the graph: serve topics that came, let go of those that went, as the settings say."""
         discovered = [name for name in self._topics if name not in self._configured]
-        if not self._settings.discover:
+        if not self.settings.discover:
             for name in discovered:
                 await self._remove(name)
             return
@@ -119,8 +119,8 @@ class StreamSet:
 
     def _add(self, name: str, topic: str) -> None:
         source = StreamTopic(self._node, topic, self._call_soon, self._local)
-        transform = "none" if self._topics else self._settings.transform
-        stream = Stream(name, self._settings, transform=transform, on_demand=source.demand, is_live=source.is_live)
+        transform = "none" if self._topics else self.settings.transform
+        stream = Stream(name, self.settings, transform=transform, on_demand=source.demand, is_live=source.is_live)
         source.stream = stream
         source.allow(self._allowed)
         self._topics[name] = source

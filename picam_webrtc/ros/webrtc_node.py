@@ -8,12 +8,14 @@ from rclpy.node import Node
 from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
+from picam_webrtc.ros.diagnostics import Diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import ManageableNode, live
 from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import latched_qos
 from picam_webrtc.ros.runtime import Runtime, background, forward_logs, run
+from picam_webrtc.ros.stream_health import StreamHealth
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.publishers import Publishers
@@ -43,6 +45,9 @@ async def serve_streams(
     stack.callback(parameters.detach)
     await stack.enter_async_context(background(_follow(changes, sessions, streams)))
     await stack.enter_async_context(background(streams.keep_discovering()))
+    health = StreamHealth(streams, sessions)
+    await stack.enter_async_context(background(health.keep_looking()))
+    stack.callback(Diagnostics(node, "streams", "WebRTC", lambda: health.report).close)
     app = make_app(sessions, settings, gateway=RosParameterGateway(node, settings.controlled_nodes))
     address = await stack.enter_async_context(serve(app, settings))
     print(*page_links(app, address), sep="\n", flush=True)
