@@ -27,7 +27,7 @@ NODES: dict[str, type[Settings]] = {
 }
 CAMERA_NODES = ("camera_node", "inference_node")
 PACKAGE = "picam_webrtc"
-NODE_PARAMETERS = ("source", "model", "transform", "host", "port", "discover", "managed")
+NODE_PARAMETERS = ("source", "bag", "video_file", "model", "transform", "host", "port", "discover", "managed")
 """Node parameters that are launch arguments too; the others are set through params_file."""
 CAMERA_PARAMETERS = ("source", "camera", "video_file", "model", "transform")
 """The same for the launch file that adds a camera."""
@@ -148,7 +148,7 @@ def _recorder(settings: LaunchSettings, cameras: tuple[str, ...]) -> list[Proces
 
 
 def bag_name(settings: LaunchSettings) -> str:
-    return settings.bag or time.strftime("picam_webrtc_%Y-%m-%d_%H-%M-%S")
+    return settings.record_to or time.strftime("picam_webrtc_%Y-%m-%d_%H-%M-%S")
 
 
 def recorded_topics(namespaces: Iterable[str]) -> tuple[str, ...]:

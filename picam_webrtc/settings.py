@@ -451,7 +451,7 @@ class LaunchSettings(Settings):
         ),
     ] = ""
     record: Annotated[bool, Param("record coded video, camera_info, detections and the robot's log to a bag")] = False
-    bag: Annotated[str, Param("where record puts its bag; empty is ./picam_webrtc_<date>_<time>")] = ""
+    record_to: Annotated[str, Param("folder that record makes for its bag; empty is ./picam_webrtc_<date>_<time>")] = ""
     respawn: Annotated[bool, Param("start a process again that has died")] = False
     respawn_delay: Annotated[float, Param("how long to wait before that [s]", 0.0, 3600.0)] = 1.0
     log_level: Annotated[str, Param("least severity that is logged", choices=("debug", "info", "warn", "error"))] = (

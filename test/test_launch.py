@@ -231,7 +231,7 @@ def test_a_missing_cameras_file_is_named(launched: Launched) -> None:
 
 
 def test_recording_publishes_coded_video_and_takes_that_of_every_camera(launched: Launched) -> None:
-    nodes = launched.by_executable(composed="false", cameras=str(CAMERAS), record="true", bag="drive")
+    nodes = launched.by_executable(composed="false", cameras=str(CAMERAS), record="true", record_to="drive")
 
     assert nodes["webrtc_node"].parameters[0]["encoded_topics"] == "compressed_image"
     assert nodes["record"].arguments[:2] == ["--output", "drive"]
