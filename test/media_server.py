@@ -1,4 +1,7 @@
-"""go2rtc, a real media server, as the far end of publishing: built from pinned sources, run on loopback alone."""
+"""go2rtc, a real media server, as the far end of publishing: built from pinned sources, run on loopback alone.
+
+Used by tests and by `bench.publish`.
+"""
 
 import asyncio
 import hashlib
@@ -13,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 MODULE = Path(__file__).parent / "streaming" / "go2rtc"
 PACKAGE = "github.com/AlexxIT/go2rtc"
@@ -21,22 +23,26 @@ BUILD_TIMEOUT_S = 600.0
 START_TIMEOUT_S = 20.0
 
 
+class NoMediaServer(RuntimeError):
+    """go2rtc cannot be built here."""
+
+
 def go2rtc_program() -> Path:
-    """Built once for each version, into the user's cache. Skips the test where it cannot be built."""
+    """Built once for each version, into the user's cache. Raises NoMediaServer."""
     pinned = hashlib.sha256((MODULE / "go.sum").read_bytes()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "picam_webrtc" / f"go2rtc-{pinned}"
     program = cache / "go2rtc"
     if program.exists():
         return program
     if shutil.which("go") is None:
-        pytest.skip("go2rtc is built with Go, which is not installed")
+        raise NoMediaServer("go2rtc is built with Go, which is not installed")
     environment = {**os.environ, "GOBIN": str(cache), "CGO_ENABLED": "0"}
     command = ["go", "install", "-mod=readonly", "-buildvcs=false", "-trimpath", PACKAGE]
     build = subprocess.run(
         command, cwd=MODULE, env=environment, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False
     )
     if build.returncode:
-        pytest.skip(f"go2rtc cannot be built: {build.stderr.strip()[-300:]}")
+        raise NoMediaServer(f"go2rtc cannot be built: {build.stderr.strip()[-300:]}")
     return program
 
 
