@@ -96,6 +96,10 @@ class Go2rtc:
         return self._process.pid
 
     @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def log(self) -> str:
         return self._log.read_text()
 
@@ -111,7 +115,7 @@ class Go2rtc:
 
     async def kill(self) -> None:
         """As by the kernel: nobody is told. Idempotent."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self.running:
             self._process.kill()
             await self._process.wait()
 

@@ -107,11 +107,11 @@ def node_process(
     *more: str,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] = {},
+    prefix: Sequence[str] = (),
 ) -> Iterator[NodeProcess]:
-    """`python -m module arguments` with these parameters and `more` ROS arguments, ended when the block ends."""
-    process = NodeProcess(
-        [sys.executable, "-m", module, *arguments, *ros_arguments(parameters or {}, *more)], environment
-    )
+    """`prefix python -m module arguments` with parameters and `more` ROS arguments, ended when the block ends."""
+    command = [*prefix, sys.executable, "-m", module, *arguments, *ros_arguments(parameters or {}, *more)]
+    process = NodeProcess(command, environment)
     try:
         yield process
     finally:

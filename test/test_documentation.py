@@ -19,6 +19,15 @@ def test_the_readmes_parameter_tables_are_those_of_the_settings_classes(monkeypa
     sys.modules.pop("parameter_tables")
 
 
+def test_the_page_about_scale_is_what_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    from scale_model import page_with_tables  # type: ignore[import-not-found]
+
+    page = (ROOT / "docs" / "scale.md").read_text()
+    assert page_with_tables(page) == page, "run: python docs/scale_model.py"
+    sys.modules.pop("scale_model")
+
+
 def test_the_gate_runs_the_readmes_test_command() -> None:
     assert "\nmake test " in README
     assert "exec make test\n" in (ROOT / ".ci" / "run").read_text()

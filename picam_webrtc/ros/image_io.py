@@ -40,6 +40,10 @@ class LocalTopics:
         with self._lock:
             self._publishers.pop(publisher.topic, None)
 
+    def has(self, topic: str) -> bool:
+        """Whether its publisher is, or was, in this process."""
+        return topic in self._consumers
+
     def consume(self, topic: str, consume: OnFrame) -> Callable[[], None] | None:
         """Hand every frame of `topic` to `consume`, on the publishing thread; the undo, or None for a remote topic."""
         if topic not in self._consumers:

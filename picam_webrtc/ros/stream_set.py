@@ -10,6 +10,7 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.ros.discovery import picture_topics, stream_name
 from picam_webrtc.ros.encoded_topic import EncodedTopic
 from picam_webrtc.ros.image_io import LocalTopics
+from picam_webrtc.ros.network_report import Feed
 from picam_webrtc.ros.stream_topic import CallSoon, StreamTopic
 from picam_webrtc.ros.video_messages import VideoMessages, video_messages
 from picam_webrtc.settings import WebRtcSettings
@@ -64,6 +65,10 @@ class StreamSet:
     def topics(self) -> dict[str, StreamTopic]:
         """By the name of the stream."""
         return dict(self._topics)
+
+    def feeds(self) -> list[Feed]:
+        """How the topics do; from any thread."""
+        return [topic.feed(name) for name, topic in list(self._topics.items())]
 
     def allow(self, allowed: bool) -> None:
         """Without permission viewers stay connected and get no frames; from any thread."""

@@ -3,14 +3,19 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.compressed_io import CompressedSubscription
 from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
+from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
+from picam_webrtc.ros.qos import image_subscription_qos
 from picam_webrtc.ros.sim_time import StampClock
 from picam_webrtc.streaming.stream import Stream
 
@@ -38,8 +43,10 @@ class StreamTopic:
         self._stamps = StampClock(node)
         self._images: ImageSubscription | CompressedSubscription | None = None
         self._detections: DetectionsSubscription | None = None
-        self._wanted = self._allowed = self._closed = False
+        self._infos: Any = None
+        self._picture_rate, self._detections_rate, self._info_rate = EventRate(), EventRate(), EventRate()
         self._fed_s = 0.0
+        self._wanted = self._allowed = self._closed = False
 
     def demand(self, wanted: bool) -> None:
         self._wanted = wanted
@@ -62,6 +69,18 @@ class StreamTopic:
         """How long there has been no frame [s]; 0 while none is asked for."""
         return time.monotonic() - self._fed_s if self._images is not None else 0.0
 
+    def feed(self, stream: str) -> Feed:
+        """How this topic does; from any thread."""
+        # The model may take fewer pictures than the camera does, and sends detections for each that it took.
+        processed = _picture_topic(self.topic).endswith(PROCESSED)
+        companion = "detections" if processed else "camera_info"
+        rate = self._detections_rate if processed else self._info_rate
+        publishers = self._node.count_publishers(self.topic)
+        watched = self._images is not None
+        return Feed(
+            stream, self.topic, watched, publishers, self._picture_rate.per_s, self.silent_s, companion, rate.per_s
+        )
+
     def description(self, system_stamp_ns: int) -> tuple[int, str]:
         """The ROS stamp and frame_id of the frame that the stream knows by this stamp."""
         return self._stamps.ros_stamp(system_stamp_ns), self.frame_id
@@ -77,6 +96,16 @@ class StreamTopic:
                 self._images = ImageSubscription(self._node, self.topic, self._local, self._on_frame)
             topic = detections_topic_of(self.topic)
             self._detections = DetectionsSubscription(self._node, topic, self._on_detections)
+            self._watch_infos()
+            for rate in (self._picture_rate, self._detections_rate, self._info_rate):
+                rate.restart()
+
+    def _watch_infos(self) -> None:
+        """They tell how many pictures were taken, when few get here; within one process none are lost."""
+        if not self._local.has(self.topic):
+            topic = f"{_picture_topic(self.topic).rpartition('/')[0]}/camera_info"
+            qos = image_subscription_qos(ReliabilityPolicy.BEST_EFFORT)
+            self._infos = self._node.create_subscription(CameraInfo, topic, lambda _: self._info_rate.count(), qos)
 
     def _is_compressed(self) -> bool:
         types = {one.topic_type for one in self._node.get_publishers_info_by_topic(self.topic)}
@@ -85,10 +114,12 @@ class StreamTopic:
     def _on_frame(self, frame: Frame) -> None:
         self._fed_s = time.monotonic()
         self.frame_id = frame.frame_id
+        self._picture_rate.count()
         if self.stream is not None:
             self.stream.push(self._stamps.to_system(frame))
 
     def _on_detections(self, detections: Detections) -> None:
+        self._detections_rate.count()
         if self.stream is not None:
             shows_them = detections.drawn and self.topic.endswith(PROCESSED)
             stamp_ns = self._stamps.system_stamp(detections.stamp_ns)
@@ -101,8 +132,18 @@ class StreamTopic:
         if self._detections is not None:
             self._detections.close()
             self._detections = None
+        if self._infos is not None:
+            self._node.destroy_subscription(self._infos)
+            self._infos = None
 
     def close(self) -> None:
         """For good; on the thread that spins the node, or once that has ended."""
         self._closed = True
         self._unsubscribe()
+
+
+def _picture_topic(topic: str) -> str:
+    """The topic of the pictures themselves, beside which coded ones have a suffix."""
+    for suffix in CODED_SUFFIXES:
+        topic = topic.removesuffix(suffix)
+    return topic

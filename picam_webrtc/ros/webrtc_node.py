@@ -11,6 +11,7 @@ from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.diagnostics import Diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import ManageableNode, live
+from picam_webrtc.ros.network_report import network_report
 from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import latched_qos
@@ -38,7 +39,9 @@ async def serve_streams(
     streams = StreamSet(node, runtime.call_soon, local, sessions, settings)
     stack.callback(streams.close)
     await streams.apply(settings)
-    await stack.enter_async_context(Publishers(sessions, settings))
+    publishers = await stack.enter_async_context(Publishers(sessions, settings))
+    report = Diagnostics(node, "network", "", lambda: network_report(streams.feeds(), publishers.snapshot()))
+    stack.callback(report.close)
     changes = AsyncLatest[WebRtcSettings](asyncio.get_running_loop())
     parameters.check = lambda changed: stream_topics(changed.streams)
     parameters.apply = changes.put

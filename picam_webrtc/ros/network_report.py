@@ -1,4 +1,4 @@
-"""webrtc_node on /diagnostics: whether the pictures that are watched get here, and streams to the media servers."""
+"""webrtc_node on /diagnostics: whether pictures cross the network to here, and from here to the media servers."""
 
 import time
 from collections import deque
@@ -37,11 +37,6 @@ class EventRate:
         recent = sum(now_s - time_s < WINDOW_S for time_s in tuple(self._times_s))
         return recent / max(min(WINDOW_S, now_s - self._since_s), 1.0)
 
-    @property
-    def silent_s(self) -> float:
-        """Since the last time, or since the start."""
-        return self._now_s() - (self._times_s[-1] if self._times_s else self._since_s)
-
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -59,18 +54,18 @@ class Feed:
     companion_rate: float
 
 
-def webrtc_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot], viewers: int) -> Report:
+def network_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
     verdicts = [*(judge_feed(feed) for feed in feeds), *(_judge_publishing(one) for one in publishing)]
     level = max((level for level, _ in verdicts), default=0)
     complaints = [text for its_level, text in verdicts if its_level == level and level > 0]
-    values = {"Viewers": str(viewers)}
+    values: dict[str, str] = {}
     for feed in feeds:
         values[f"{feed.stream}: topic"] = feed.topic
         values[f"{feed.stream}: pictures (Hz)"] = f"{feed.rate:.2f}"
         values[f"{feed.stream}: {feed.companion} (Hz)"] = f"{feed.companion_rate:.2f}"
     for one in publishing:
         values[f"{one.stream} at {one.server}"] = f"{one.state}; {one.error}" if one.error else str(one.state)
-    return Report(level, "; ".join(complaints) or "streams", values)
+    return Report(level, "; ".join(complaints) or "everything gets through", values)
 
 
 def judge_feed(feed: Feed) -> tuple[int, str]:
@@ -90,7 +85,8 @@ def judge_feed(feed: Feed) -> tuple[int, str]:
 def _advice(topic: str) -> str:
     if topic.endswith(CODED_SUFFIXES):
         return "the network is too slow or too lossy for it; see docs/fleet.md"
-    return f"the network is too slow for raw pictures; show {topic}/compressed or {topic}/h264, see docs/fleet.md"
+    coded = f"{topic}/compressed or {topic}/h264" if topic.endswith("image_raw") else f"{topic}/h264"
+    return f"the network is too slow for raw pictures; show {coded}, see docs/fleet.md"
 
 
 def _judge_publishing(one: PublishSnapshot) -> tuple[int, str]:
