@@ -58,10 +58,12 @@ def ground() -> Iterator[Ground]:
     with two_hosts() as hosts:
         hosts.narrow(20)
         hosts.lose(1)
-        given = {"environment": hosts.environment}
+        seen = hosts.environment
         with (
-            node_process("picam_webrtc", ROBOT, "-r", "webrtc_node:__node:=coder", prefix=hosts.robot, **given),
-            node_process("picam_webrtc.ros.webrtc_node", GROUND, prefix=hosts.ground, **given) as webrtc,
+            node_process(
+                "picam_webrtc", ROBOT, "-r", "webrtc_node:__node:=coder", prefix=hosts.robot, environment=seen
+            ),
+            node_process("picam_webrtc.ros.webrtc_node", GROUND, prefix=hosts.ground, environment=seen) as webrtc,
         ):
             yield Ground(hosts, webrtc)
 
