@@ -57,6 +57,12 @@ class LightViewer:
     async def accept(self, answer_sdp: str) -> None:
         await self.connection.setRemoteDescription(RTCSessionDescription(answer_sdp, "answer"))
 
+    def stop_reading(self) -> None:
+        """Leave everything in the socket from now on, as a browser does whose process was stopped."""
+        for protocol in self._dtls.transport._connection._protocols:
+            transport: Any = protocol.transport
+            transport.pause_reading()
+
     async def close(self) -> None:
         await self.connection.close()
 

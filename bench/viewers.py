@@ -33,6 +33,7 @@ class ServerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self._turn = asyncio.Lock()
 
     @classmethod
     async def start(cls, kind: str) -> "ServerProcess":
@@ -47,8 +48,9 @@ class ServerProcess:
     async def ask(self, **request: object) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the server has no pipes")
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        line = await self._process.stdout.readline()
+        async with self._turn:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError("the server has ended")
         answer: dict[str, Any] = json.loads(line)

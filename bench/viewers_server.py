@@ -1,15 +1,20 @@
 """The server side of `bench.viewers`, a process of its own: our engine, or plain aiortc for comparison.
 
 Reads a JSON object a line and answers with one: `{"op": "answer", "sdp": ...}` joins a viewer,
-`{"op": "leave", "id": ...}` ends it, `{"op": "usage"}` gives CPU and memory, `{"op": "clock"}` an RTP timestamp and
-the capture time that it stands for.
+`{"op": "leave", "id": ...}` ends it, `{"op": "usage"}` gives CPU and memory, `{"op": "tidy"}` hands unused memory back,
+`{"op": "clock"}` gives an RTP timestamp and the capture time that it stands for.
 """
 
 import asyncio
+import contextlib
+import ctypes
+import gc
 import itertools
 import json
+import os
 import resource
 import sys
+import threading
 import time
 from contextlib import AsyncExitStack
 from fractions import Fraction
@@ -76,6 +81,7 @@ class Ours:
         return {
             "paths": sorted({viewer.path for viewer in stream.viewers}),
             "encoders": [rendition.encoder for rendition in stream.renditions],
+            "viewers": len(stream.viewers),
             "keyframes": sum(rendition.keyframes_given for rendition in stream.renditions),
         }
 
@@ -149,10 +155,16 @@ class Plain:
 
 
 def usage() -> dict[str, float]:
-    """CPU seconds so far, and memory in MB."""
+    """CPU seconds so far, memory in MB, and what could be left behind."""
     times = resource.getrusage(resource.RUSAGE_SELF)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return {"cpu_s": times.ru_utime + times.ru_stime, "rss_mb": pages * resource.getpagesize() / 1e6}
+    return {
+        "cpu_s": times.ru_utime + times.ru_stime,
+        "rss_mb": pages * resource.getpagesize() / 1e6,
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "tasks": len(asyncio.all_tasks()),
+        "threads": threading.active_count(),
+    }
 
 
 async def obey(server: Server, request: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +178,11 @@ async def obey(server: Server, request: dict[str, Any]) -> dict[str, Any]:
         case "clock":
             timestamp, stamp_ns = server.clock()
             return {"timestamp": timestamp, "stamp_ns": stamp_ns}
+        case "tidy":
+            gc.collect()
+            with contextlib.suppress(AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
+            return {}
         case "usage":
             return {**usage(), **server.details()}
     raise ValueError(f"unknown request: {request}")

@@ -12,7 +12,7 @@ import logging
 import struct
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import aiortc
 import av
@@ -41,12 +41,12 @@ from aiortc.rtcrtpparameters import (
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
 from picam_webrtc.streaming import metadata
-from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
 from picam_webrtc.streaming.encoder import TIME_BASE
+from picam_webrtc.streaming.events import PeerEvents
 from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.metadata import MetadataChannel, RtpOrigin
-from picam_webrtc.streaming.outlet import Outlet, OutletCounts, RtpOutlet, Workbench
+from picam_webrtc.streaming.outlet import OutletCounts, RtpOutlet, Workbench
 from picam_webrtc.streaming.path import CurrentPath
 from picam_webrtc.streaming.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.reports import SenderClock, make_report
@@ -60,24 +60,8 @@ QUEUE_LIMIT = 30
 """Coded frames that wait for aiortc's sender: a second; a sender that is slower skips to the next key frame."""
 CLOSE_TIMEOUT_S = 5.0
 ICE_COMPONENT = 1
-
-
-class PeerEvents(Protocol):
-    """What a connection tells its owner, on the loop."""
-
-    def state_changed(self, state: str) -> None:
-        """`new`, `connecting`, `connected`, `failed` or `closed`."""
-
-    def started(self, codec: Codec, outlet: Outlet) -> None:
-        """Frames of that codec can be sent, through that outlet."""
-
-    def keyframe_requested(self) -> None: ...
-
-    def packets_lost(self, sequences: Sequence[int]) -> None: ...
-
-    def reported(self, report: Report) -> None: ...
-
-    def estimated(self, bitrate: float) -> None: ...
+ICE_NOTICE_S = 0.05
+"""aioice looks every 20 ms whether its checks are done."""
 
 
 class PiCameraTrack(MediaStreamTrack):
@@ -207,10 +191,21 @@ class Peer:
 
     async def close(self) -> None:
         """Idempotent."""
+        was_connecting = self._connection.connectionState == "connecting"
         try:
             await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
+            if was_connecting:
+                await self._end_what_came_late()
         except TimeoutError:
             logger.warning("A connection did not close within %g s and is left to itself", CLOSE_TIMEOUT_S)
+
+    async def _end_what_came_late(self) -> None:
+        """A connection may come about while it is closed; its sender and ICE's checks for consent then run for ever."""
+        await asyncio.sleep(ICE_NOTICE_S)
+        await self._transceiver.sender.stop()
+        ice = getattr(self._transceiver.receiver.transport.transport, "_connection", None)
+        if ice is not None:
+            await ice.close()
 
     async def _set_remote(self, parsed: sdp.SessionDescription, description: RTCSessionDescription) -> None:
         # The transport of bundled sections is that of the first one.

@@ -216,6 +216,8 @@ class RealViewer:
     async def close(self) -> None:
         await self.connection.close()
         if self._reading is not None:
+            # A connection that never came about does not end its track.
+            self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
     def _read(self, track: MediaStreamTrack) -> None:
