@@ -1,4 +1,4 @@
-"""What an image topic costs: `python -m bench.topics [--json]`.
+"""What an image topic costs: `python -m bench.topics [--json]`; what topics take of a network: with `--bandwidth`.
 
 1280x720 bgr8 at 30 frames a second, publisher and subscriber in two processes, each way for ten seconds:
 
@@ -29,6 +29,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from bench import bandwidth
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
@@ -256,6 +257,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What an image topic costs.")
     parser.add_argument("--json", action="store_true", help="print the JSON object only")
     parser.add_argument("--frames", type=int, default=10 * FRAME_RATE, help="frames measured each way")
+    parser.add_argument(
+        "--bandwidth", action="store_true", help="what each topic takes of a network instead (see bench.bandwidth)"
+    )
     parser.add_argument("--role", choices=("publish", "subscribe"), help=argparse.SUPPRESS)
     parser.add_argument("--way", choices=("ours", "textbook"), help=argparse.SUPPRESS)
     parser.add_argument("--reliability", choices=tuple(RELIABILITIES), help=argparse.SUPPRESS)
@@ -266,6 +270,8 @@ def main() -> None:
     elif arguments.role == "subscribe":
         subscribe = subscribe_ours if arguments.way == "ours" else subscribe_textbook
         subscribe(arguments.reliability)
+    elif arguments.bandwidth:
+        print(json.dumps(bandwidth.run(arguments.frames / FRAME_RATE)))
     else:
         report(arguments.frames, quiet=arguments.json)
 

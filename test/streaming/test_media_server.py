@@ -12,12 +12,13 @@ import pytest
 from aiortc import RTCRtpSender
 
 from picam_webrtc.camera.code import read_code
-from picam_webrtc.settings import CameraSettings, WebRtcSettings
+from picam_webrtc.settings import CameraSettings, ParameterValue, WebRtcSettings
 from picam_webrtc.streaming import readers
 from picam_webrtc.streaming.publish import PublishState
 from picam_webrtc.streaming.publishers import Publishers
 from test.browser import open_chromium, wait_until
 from test.media_server import Go2rtc, NoMediaServer, go2rtc, go2rtc_program, stream_state
+from test.pipeline import node_process
 from test.streaming.fakes import RealViewer, until, viewer
 from test.web.robot import Robot, running_robot
 
@@ -123,6 +124,24 @@ async def test_a_browser_watches_through_the_media_server(server: Go2rtc) -> Non
         code = "picamPattern.read(document.querySelector('video'))?.number"
         first = await wait_until(page, code)
         await wait_until(page, f"{code} > {first + 60}")
+
+
+@pytest.mark.ros
+async def test_a_real_node_publishes_what_its_parameters_say(server: Go2rtc, http: aiohttp.ClientSession) -> None:
+    parameters: dict[str, ParameterValue] = {
+        "source": "test_pattern",
+        "transform": "none",
+        "port": 0,
+        "publish_urls": (f"raw:={server.whip('camera')}",),
+    }
+    with node_process("picam_webrtc", parameters) as node:
+        await asyncio.to_thread(node.wait_for_line, f"Publishing stream 'raw' to {server.url}")
+        async with viewer() as reader:
+            await read(http, server.whep("camera"), reader)
+            await reader.see(10)
+            assert numbers(reader)
+        assert node.stop() == 0
+    assert not (await stream_state(http, server, "camera"))["producers"]
 
 
 async def test_stopping_frees_the_stream_at_the_media_server_at_once(
