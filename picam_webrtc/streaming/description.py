@@ -20,6 +20,17 @@ def check(description: Any) -> None:
             raise MalformedOffer("the session description has no ICE user name or password")
         if media.dtls is None or not media.dtls.fingerprints:
             raise MalformedOffer("the session description has no DTLS fingerprint")
+    _check_names(description)
+
+
+def _check_names(description: Any) -> None:
+    """Sections have names of their own, and a bundle has only sections that there are (RFC 9143)."""
+    names = [media.rtp.muxId for media in description.media]
+    if len(set(names)) < len(names):
+        raise MalformedOffer("two sections of the session description have the same a=mid")
+    bundled = {name for group in description.group if group.semantic == "BUNDLE" for name in group.items}
+    if not bundled <= set(names):
+        raise MalformedOffer("the session description bundles sections that it does not have")
 
 
 def video_of(description: Any, what: str) -> Any:

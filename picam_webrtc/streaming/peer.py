@@ -52,7 +52,7 @@ from picam_webrtc.streaming.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.reports import SenderClock, make_report
 from picam_webrtc.streaming.rtp import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
 from picam_webrtc.streaming.srtp import Protector
-from picam_webrtc.streaming.trickle import SdpFragment
+from picam_webrtc.streaming.trickle import SdpFragment, without_candidates
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +130,8 @@ class Peer:
         self._events = events
         self._transport_mid = ""
         self._ufrags: frozenset[str] = frozenset()
+        self._described = SdpFragment()
+        self._closing: asyncio.Task[None] | None = None
         # An empty list of servers, because none at all means a public one, and a wait for it where it is out of reach.
         ours = [RTCIceServer(server.uri, server.username or None, server.password or None) for server in servers]
         self._connection = RTCPeerConnection(RTCConfiguration(ours, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
@@ -153,28 +155,33 @@ class Peer:
         """Raises MalformedOffer or UnusableOffer."""
         answer = _parsed(answer_sdp)
         self._track.codec = first_common(video_of(answer, "answer"), self._codecs, "answer")
-        await self._set_remote(answer, RTCSessionDescription(answer_sdp, "answer"))
+        await self._set_remote(answer, answer_sdp, "answer")
 
     async def make_answer(self, offer_sdp: str) -> str:
         """Our answer to a viewer's offer, with every candidate in it. Raises MalformedOffer or UnusableOffer."""
         offer = _parsed(offer_sdp)
         first_common(video_of(offer, "offer"), self._codecs, "offer")
-        await self._set_remote(offer, RTCSessionDescription(offer_sdp, "offer"))
+        await self._set_remote(offer, offer_sdp, "offer")
         self._prefer_dtls_server()
-        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        try:
+            await self._connection.setLocalDescription(await self._connection.createAnswer())
+        except Exception as error:
+            # aiortc trips over contradictions in an offer, such as one name for two sections.
+            raise UnusableOffer(f"the offer has no answer: {one_line(error)}") from error
         answer_sdp = self._connection.localDescription.sdp
         # What was negotiated, because profiles and modes narrow down what the offer seems to allow.
         self._track.codec = first_common(video_of(_parsed(answer_sdp), "answer"), self._codecs, "answer")
         return answer_sdp
 
-    async def add_candidates(self, fragment: SdpFragment) -> None:
-        """Add what the viewer found later; a candidate that does not resolve is dropped."""
-        for text in fragment.candidates:
-            candidate = sdp.candidate_from_sdp(text)
+    async def add_candidates(self, fragment: SdpFragment | None = None) -> None:
+        """Add the viewer's candidates, those of its description by default; what does not resolve is dropped.
+
+        Takes as long as resolving a name does, a second.
+        """
+        candidates = [sdp.candidate_from_sdp(text) for text in (fragment or self._described).candidates]
+        for candidate in candidates:
             candidate.sdpMid = self._transport_mid
-            await self._connection.addIceCandidate(candidate)
-        if fragment.complete:
-            await self._connection.addIceCandidate(None)
+        await asyncio.gather(*(self._connection.addIceCandidate(candidate) for candidate in candidates))
 
     def knows_ufrag(self, ufrag: str) -> bool:
         """Whether a fragment with that ICE user name belongs to this connection."""
@@ -191,13 +198,20 @@ class Peer:
 
     async def close(self) -> None:
         """Idempotent."""
-        was_connecting = self._connection.connectionState == "connecting"
-        try:
-            await asyncio.wait_for(self._connection.close(), CLOSE_TIMEOUT_S)
-            if was_connecting:
-                await self._end_what_came_late()
-        except TimeoutError:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        # Not wait_for: it would cancel what everybody else who closes waits for.
+        done, _ = await asyncio.wait((self._closing,), timeout=CLOSE_TIMEOUT_S)
+        if not done:
             logger.warning("A connection did not close within %g s and is left to itself", CLOSE_TIMEOUT_S)
+        elif not self._closing.cancelled() and (error := self._closing.exception()) is not None:
+            logger.warning("A connection did not close properly: %r", error)
+
+    async def _close(self) -> None:
+        was_connecting = self._connection.connectionState == "connecting"
+        await self._connection.close()
+        if was_connecting:
+            await self._end_what_came_late()
 
     async def _end_what_came_late(self) -> None:
         """A connection may come about while it is closed; its sender and ICE's checks for consent then run for ever."""
@@ -207,7 +221,10 @@ class Peer:
         if ice is not None:
             await ice.close()
 
-    async def _set_remote(self, parsed: sdp.SessionDescription, description: RTCSessionDescription) -> None:
+    async def _set_remote(self, parsed: sdp.SessionDescription, text: str, kind: str) -> None:
+        # Names among the candidates would hold up the answer, one after the other.
+        rest, self._described = without_candidates(text)
+        description = RTCSessionDescription(rest, kind)
         # The transport of bundled sections is that of the first one.
         self._transport_mid = parsed.media[0].rtp.muxId
         self._ufrags = frozenset(media.ice.usernameFragment or "" for media in parsed.media if media.ice)

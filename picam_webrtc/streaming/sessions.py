@@ -115,6 +115,7 @@ class Sessions:
         """
         session, peer = self._create(stream_name, address)
         await self._describe(session, peer.make_answer(offer_sdp))
+        self._start(peer.add_candidates())
         logger.info("Returning answer for PeerConnection: %s", session)
         return session
 
@@ -139,6 +140,7 @@ class Sessions:
         """The viewer's answer to our offer. Raises UnknownSession, MalformedOffer or UnusableOffer."""
         _, peer = self._entry(session_id)
         await peer.take_answer(answer_sdp)
+        self._start(peer.add_candidates())
 
     async def add_candidates(self, session_id: str, sdpfrag: str) -> None:
         """Candidates that the viewer found later (RFC 8840); they are resolved in the background.

@@ -1,27 +1,34 @@
-"""Trickled ICE candidates: the SDP fragments of RFC 8840."""
+"""A viewer's ICE candidates, in SDP fragments (RFC 8840) and in whole descriptions.
+
+That there will be no more of them is not passed on: aioice would then give up where it knows no address of the viewer,
+as behind mDNS names of another network, although the viewer may well reach us.
+"""
 
 import ipaddress
 from dataclasses import dataclass
 
 from picam_webrtc.errors import MalformedOffer
 
+CANDIDATE = "a=candidate:"
 MOST_CANDIDATES = 64
 CANDIDATE_TYPES = frozenset({"host", "srflx", "prflx", "relay"})
 
 
 @dataclass(frozen=True, slots=True)
 class SdpFragment:
-    """Candidates as the text after `a=candidate:`; `complete` when no more will come."""
+    """Candidates as the text after `a=candidate:`."""
 
     candidates: tuple[str, ...] = ()
-    complete: bool = False
     ufrag: str = ""
 
 
 def parse_fragment(text: str) -> SdpFragment:
-    """Raises MalformedOffer. Candidates over TCP and those that are neither address nor .local name are left out."""
+    """Raises MalformedOffer.
+
+    Candidates over TCP, for RTCP alone, and with neither address nor .local name are left out.
+    """
     candidates: list[str] = []
-    complete, ufrag = False, ""
+    ufrag = ""
     for line in text.splitlines():
         name, _, value = line.strip().partition(":")
         if name == "a=candidate":
@@ -30,13 +37,22 @@ def parse_fragment(text: str) -> SdpFragment:
                 candidates.append(value)
         elif name == "a=ice-ufrag":
             ufrag = value
-        elif name == "a=end-of-candidates":
-            complete = True
         elif name and name[1:2] != "=":
             raise MalformedOffer(f"not an SDP fragment: {line.strip()[:80]!r}")
     if len(candidates) > MOST_CANDIDATES:
         raise MalformedOffer(f"{len(candidates)} candidates; at most {MOST_CANDIDATES} are taken")
-    return SdpFragment(tuple(candidates), complete, ufrag)
+    return SdpFragment(tuple(candidates), ufrag)
+
+
+def without_candidates(description: str) -> tuple[str, SdpFragment]:
+    """The description less all candidates, and those of the section that carries the bundle. Raises MalformedOffer."""
+    # Not splitlines(), which takes more for a line's end than SDP does.
+    lines = description.replace("\r\n", "\n").split("\n")
+    starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    carrier = lines[: starts[1]] if len(starts) > 1 else lines
+    fragment = parse_fragment("\n".join(line for line in carrier if line.startswith(CANDIDATE)))
+    rest = [line for line in lines if not line.startswith((CANDIDATE, "a=end-of-candidates"))]
+    return "\r\n".join(rest), fragment
 
 
 def _check_candidate(value: str) -> None:
@@ -50,7 +66,8 @@ def _check_candidate(value: str) -> None:
 
 def _usable(value: str) -> bool:
     words = value.split()
-    if words[2].lower() != "udp" or words[7] == "prflx":
+    # With rtcp-mux, which we insist on, there is one component.
+    if int(words[1]) != 1 or words[2].lower() != "udp" or words[7] == "prflx":
         return False
     if words[4].endswith(".local"):
         return True
