@@ -64,7 +64,7 @@ class Tokens:
 
     @staticmethod
     def _matching(shown: str, viewer: str, operator: str) -> Role:
-        data = shown.encode(errors="surrogateescape")
+        data = shown.encode(errors="surrogatepass")
         is_viewer = hmac.compare_digest(data, viewer.encode()) and bool(viewer)
         is_operator = hmac.compare_digest(data, operator.encode()) and bool(operator)
         return Role.OPERATOR if is_operator else Role.VIEWER if is_viewer else Role.NOBODY

@@ -5,6 +5,7 @@ import json
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 
 from picam_webrtc.errors import MalformedOffer
 from picam_webrtc.web import problems
@@ -51,6 +52,8 @@ async def _read_bytes(request: web.Request, limit_bytes: int) -> bytes:
     except TimeoutError:
         headers = {hdrs.CONNECTION: "close"}
         problems.refuse(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {BODY_TIMEOUT_S:g} s", headers)
+    except (ConnectionError, web.RequestPayloadError, HttpProcessingError):
+        problems.refuse(HTTPStatus.BAD_REQUEST, "the body is cut short or badly framed", {hdrs.CONNECTION: "close"})
     return bytes(body)
 
 

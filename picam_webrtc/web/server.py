@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -9,12 +10,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web import tls
 from picam_webrtc.web.auth import ACCESS
 from picam_webrtc.web.connections import Doorman
+
+http_logger = logging.getLogger(f"{__name__}.http")
 
 SHUTDOWN_TIMEOUT_S = 0.2
 """Open streams of viewers never end by themselves; this is all the grace they get (aiohttp waits it twice)."""
@@ -42,6 +46,15 @@ class Address:
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """False for what is no HTTP: aiohttp would log it, and the token that may be in it, with a traceback each."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+http_logger.addFilter(_is_our_fault)
+
+
 @asynccontextmanager
 async def serve(app: web.Application, settings: WebRtcSettings) -> AsyncIterator[Address]:
     """Listen on `settings.host` and `settings.port`. Raises SettingError where that cannot be."""
@@ -50,6 +63,7 @@ async def serve(app: web.Application, settings: WebRtcSettings) -> AsyncIterator
         app,
         shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         access_log=None,  # its lines would hold the tokens of addresses
+        logger=http_logger,
         keepalive_timeout=settings.connection_idle_timeout,
         lingering_time=LINGERING_S,
         auto_decompress=False,  # no viewer compresses its offer; a bomb stays as small as it came

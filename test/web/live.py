@@ -1,8 +1,9 @@
 """The web server in front of real sessions that show the moving test pattern: all but ROS and the camera."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from picam_webrtc.camera.capture import Capture
@@ -12,8 +13,8 @@ from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
-from test.viewer import Viewer, viewer
 
+FIRST_PICTURE_TIMEOUT_S = 20.0
 FRAME_RATE = 30.0
 CAMERA = CameraSettings(source="test_pattern", width=640, height=360, frame_rate=FRAME_RATE)
 
@@ -40,11 +41,10 @@ async def live_server(settings: WebRtcSettings) -> AsyncIterator[Live]:
 
 
 class HonestViewer:
-    """Watches from this process as a polite viewer does, and counts the pictures that arrive."""
+    """Watches as a polite viewer does, and counts the pictures that arrive."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self) -> None:
         self.pictures = 0
-        self._viewer = viewer
 
     async def frame_rate(self, duration_s: float) -> float:
         """Pictures a second over the next `duration_s`."""
@@ -52,23 +52,26 @@ class HonestViewer:
         await asyncio.sleep(duration_s)
         return (self.pictures - before) / duration_s
 
-    async def watch(self) -> None:
-        while True:
-            await self._viewer.next_frame()
+    async def count(self, lines: asyncio.StreamReader) -> None:
+        while await lines.readline():
             self.pictures += 1
 
 
 @asynccontextmanager
 async def honest_viewer(live: Live) -> AsyncIterator[HonestViewer]:
-    """Yields once it sees the picture."""
-    async with viewer(live.url) as connection:
-        await connection.connect_by_whep()
-        await connection.next_frame()
-        honest = HonestViewer(connection)
-        watching = asyncio.create_task(honest.watch())
-        try:
-            yield honest
-            assert not watching.done(), "the viewer lost the picture"
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+    """In a process of its own, so that it is not what slows down the server. Yields once it sees the picture."""
+    honest = HonestViewer()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "test.web.clients.watch", live.url, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), FIRST_PICTURE_TIMEOUT_S), "the viewer saw nothing"
+        counting = asyncio.create_task(honest.count(process.stdout))
+        yield honest
+        assert process.returncode is None, "the viewer lost the picture"
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+    await counting

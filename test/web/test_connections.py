@@ -68,6 +68,30 @@ async def test_a_chunked_body_is_refused_where_it_passes_the_limit(address: Addr
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"5\r\nv=0", b"ffffffffffffffffffff\r\n"])
+async def test_a_body_that_breaks_off_or_is_badly_framed_is_no_fault_of_ours(
+    address: Address, rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(WHEP_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + rest)
+    writer.close()
+    await writer.wait_closed()
+    async with aiohttp.ClientSession(address.url) as client, client.get("/streams") as response:
+        assert response.status == 200
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_what_is_no_http_is_400_and_not_repeated_in_the_log(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    answer = await say(address, b"GET /?token=hunter2 is not HTTP\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert "hunter2" not in caplog.text
+
+
 async def test_connections_beyond_the_limit_are_sent_away_and_come_back_later(address: Address) -> None:
     sources = ["127.0.0.1"] * 5 + ["127.0.0.2"] * 3
     waiting = [await asyncio.open_connection(address.host, address.port, local_addr=(source, 0)) for source in sources]
