@@ -15,7 +15,7 @@ ROS_TEST_EXTRA := $(if $(HAS_ROS),,ros-generators$(COMMA))
 export AMENT_PREFIX_PATH := $(if $(HAS_ROS),$(AMENT_PREFIX_PATH),$(abspath $(VENV)))
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
-.PHONY: run test lint bench models system-packages clean
+.PHONY: run test lint bench fuzz models system-packages clean
 
 run: $(VENV)/.run models
 	$(BIN)/python -m picam_webrtc $(ARGS)
@@ -30,6 +30,10 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test models
 	$(BIN)/python -m bench.$(BENCH) --json $(ARGS)
+
+# A hundred thousand damaged offers, fragments, answers, requests and packets; ARGS="--seed 7" repeats a run.
+fuzz: $(VENV)/.test
+	$(BIN)/python -m test.fuzz $(ARGS)
 
 # Without it the pipeline still streams, and says how to get a model.
 models: $(VENV)/.run
