@@ -22,7 +22,8 @@ from test.pipeline import node_process
 from test.streaming.fakes import RealViewer, until, viewer
 from test.web.robot import Robot, running_robot
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
+"""The first test's time includes building the media server, where that has not been done yet."""
 
 CAMERA = CameraSettings(source="test_pattern", width=640, height=360)
 RARE_KEYFRAMES = {"port": 0, "keyframe_interval": 600.0}
@@ -33,7 +34,7 @@ PATTERN_READER = (Path(__file__).parents[1] / "web" / "pattern.js").read_text()
 
 @pytest.fixture(scope="session", autouse=True)
 def built() -> Path:
-    """Before any test's time limit runs."""
+    """Once for all tests."""
     try:
         return go2rtc_program()
     except NoMediaServer as error:
