@@ -78,7 +78,10 @@ class Sessions:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(self.close(session_id) for session_id in list(self._open)))
+        # Not by `close`, because a session may end by itself while others are being closed.
+        await asyncio.gather(*(peer.close() for _, peer in list(self._open.values())))
+        for session, _ in list(self._open.values()):
+            self._forget(session)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -309,8 +312,14 @@ class Sessions:
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("Work for a session failed", exc_info=error)
 
     def _resolved(self, session_id: str) -> None:
         self._resolving[session_id] -= 1

@@ -263,3 +263,18 @@ def test_codecs_are_checked_at_once() -> None:
         codec_preference(("av1",))
     with pytest.raises(SettingError, match="at least one"):
         codec_preference(())
+
+
+async def test_bitrate_and_frame_rate_change_while_a_viewer_watches() -> None:
+    async with running(Source(), SETTINGS) as (sessions, _), viewer() as watching:
+        await watching.watch(sessions)
+        await watching.see(10)
+        sessions.apply(WebRtcSettings(bitrate=500_000))
+        await watching.see(10)
+        (lower,) = sessions.snapshot().streams[0].renditions
+        sessions.apply(WebRtcSettings(bitrate=3_000_000, encode_frame_rate=15.0))
+        await watching.see(10)
+        (higher,) = sessions.snapshot().streams[0].renditions
+
+        assert (lower.bitrate, higher.bitrate) == (500_000, 3_000_000)
+        assert sessions.snapshot().viewers[0].frames_skipped <= 1
