@@ -35,7 +35,8 @@ class CaptureState(Enum):
 class CaptureStatus:
     """A snapshot for diagnostics. Counts run since the object was made.
 
-    `attempts` counts the faults since the last frame: 0 when all is well.
+    `attempts` counts the faults since the last frame: 0 when all is well. `silent_s` is the time since the
+    capture thread last reported anything: it grows while a driver hangs.
     """
 
     state: CaptureState = CaptureState.STOPPED
@@ -44,6 +45,7 @@ class CaptureStatus:
     attempts: int = 0
     handler_errors: int = 0
     last_error: str = ""
+    silent_s: float = 0.0
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -97,7 +99,7 @@ class Capture:
 
     def status(self) -> CaptureStatus:
         """Where things stand; from any thread."""
-        return self._board.status
+        return self._board.snapshot()
 
     def start(self) -> None:
         """Begin to capture; does nothing when it runs already. Faults are retried, not raised."""
@@ -149,9 +151,14 @@ class _Board:
 
     def __init__(self) -> None:
         self.status = CaptureStatus()
+        self._updated_s = time.monotonic()
 
     def update(self, **changes: Any) -> None:
+        self._updated_s = time.monotonic()
         self.status = replace(self.status, **changes)
+
+    def snapshot(self) -> CaptureStatus:
+        return replace(self.status, silent_s=time.monotonic() - self._updated_s)
 
     def record_shot(self, shot: Shot) -> None:
         if self.status.attempts:

@@ -11,6 +11,8 @@ from picam_webrtc.camera.capture import CaptureState, CaptureStatus
 from picam_webrtc.camera.clock import NS_PER_S
 
 WINDOW_S = 5.0
+HUNG_S = 10.0
+"""A capture thread that says nothing for so long hangs in its driver: the watchdog speaks sooner."""
 HOPELESS_ATTEMPTS = 2
 """From so many faults in a row on it is an error: one reopening did not help."""
 
@@ -114,6 +116,8 @@ def judge(status: CaptureStatus, figures: Figures) -> tuple[Level, str]:
     match status.state:
         case CaptureState.STOPPED:
             return Level.OK, "idle: nobody subscribes"
+        case CaptureState.OPENING | CaptureState.LIVE if status.silent_s > HUNG_S:
+            return Level.ERROR, f"neither frame nor fault for {status.silent_s:.0f} s: its driver hangs"
         case CaptureState.OPENING:
             return Level.OK, "opening"
         case CaptureState.FAULT:

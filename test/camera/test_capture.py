@@ -233,6 +233,23 @@ def test_a_source_that_does_not_close_is_reported(collector: Collector, caplog: 
     assert "Camera closed successfully." not in caplog.messages
 
 
+def test_a_driver_that_hangs_while_opening_is_seen_in_the_status(collector: Collector) -> None:
+    freed = threading.Event()
+
+    class Hanging(FakeSource):
+        def open(self) -> None:
+            super().open()
+            freed.wait(TIMEOUT_S)
+
+    source = Hanging()
+    with Capture(source, collector) as capture:
+        assert source.opened.acquire(timeout=TIMEOUT_S)
+        before = capture.status().silent_s
+        wait_until(lambda: capture.status().silent_s > before)
+        assert capture.status().state is CaptureState.OPENING
+        freed.set()
+
+
 def test_the_waits_between_attempts_double_up_to_the_longest() -> None:
     back_off = BackOff(first=0.5, longest=10.0)
 

@@ -73,6 +73,11 @@ def test_without_frames_there_is_nothing_to_tell() -> None:
     [
         (CaptureStatus(CaptureState.STOPPED), [], (Level.OK, "idle: nobody subscribes")),
         (CaptureStatus(CaptureState.OPENING), [], (Level.OK, "opening")),
+        (
+            CaptureStatus(CaptureState.OPENING, silent_s=30.0),
+            [],
+            (Level.ERROR, "neither frame nor fault for 30 s: its driver hangs"),
+        ),
         (CaptureStatus(CaptureState.LIVE), at_30_fps(30), (Level.OK, "delivers")),
         (CaptureStatus(CaptureState.LIVE), [0.0], (Level.OK, "started")),
         (CaptureStatus(CaptureState.LIVE), [], (Level.WARN, "no frames")),
