@@ -36,6 +36,8 @@ def relay_between() -> Iterator[Networks]:
             stack.callback(_run, "ip", "netns", "delete", name)
             _run(*inside(name, "ip", "link", "set", "lo", "up"))
         _run("ip", "link", "add", near, "type", "veth", "peer", "near", "netns", names.relay)
+        # A namespace takes its links along only some time after it is gone, and the name would still be in use.
+        stack.callback(_run, "ip", "link", "delete", near)
         _run("ip", "-n", names.relay, "link", "add", "far", "type", "veth", "peer", far, "netns", names.viewer)
         _run("ip", "address", "add", f"{ROBOT}/24", "dev", near)
         _run("ip", "link", "set", near, "up")
