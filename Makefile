@@ -15,7 +15,7 @@ ROS_TEST_EXTRA := $(if $(HAS_ROS),,ros-generators$(COMMA))
 export AMENT_PREFIX_PATH := $(if $(HAS_ROS),$(AMENT_PREFIX_PATH),$(abspath $(VENV)))
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
-.PHONY: run test lint bench fuzz models system-packages clean
+.PHONY: run test lint bench fuzz soak models system-packages clean
 
 run: $(VENV)/.run models
 	$(BIN)/python -m picam_webrtc $(ARGS)
@@ -34,6 +34,10 @@ bench: $(VENV)/.test models
 # A hundred thousand damaged offers, fragments, answers, requests and packets; ARGS="--seed 7" repeats a run.
 fuzz: $(VENV)/.test
 	$(BIN)/python -m test.fuzz $(ARGS)
+
+# Half an hour of viewers, changes and restarts: nothing may grow. Shorter: make soak ARGS="--minutes 3".
+soak: $(VENV)/.test
+	$(BIN)/python -m bench.soak $(ARGS)
 
 # Without it the pipeline still streams, and says how to get a model.
 models: $(VENV)/.run

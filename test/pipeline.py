@@ -101,6 +101,21 @@ def _yaml(value: ParameterValue) -> str:
 
 
 @contextmanager
+def own_ros_domain() -> Iterator[None]:
+    """Nobody else's nodes are seen, and nobody sees ours, unless a domain has been chosen already."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    if "ROS_DOMAIN_ID" in os.environ:
+        yield
+        return
+    from domain_coordinator import domain_id
+
+    with domain_id() as number:
+        os.environ["ROS_DOMAIN_ID"] = str(number)
+        yield
+        del os.environ["ROS_DOMAIN_ID"]
+
+
+@contextmanager
 def node_process(
     module: str,
     parameters: Mapping[str, ParameterValue] | None = None,

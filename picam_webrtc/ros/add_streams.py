@@ -19,7 +19,7 @@ from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.ros.runtime import Runtime, run
 from picam_webrtc.ros.stream_set import stream_topics
 
-CHECK_PERIOD_S = 1.0
+CHECK_PERIOD_S = 2.0
 WITHDRAWAL_TIMEOUT_S = 1.0
 
 
@@ -33,15 +33,12 @@ class StreamKeeper:
         self._node = node
         self._target = target
         self._streams = tuple(streams)
-        self._served = False
         self._client = AsyncParameterClient(node, target)
         self._timer = node.create_timer(CHECK_PERIOD_S, self._check, clock=STEADY)
 
     def _check(self) -> None:
-        if not self._client.services_are_ready():
-            self._served = False
-        elif not self._served:
-            self._served = True
+        # Asked each time, because a node that was killed and started again may never have seemed to be away.
+        if self._client.services_are_ready():
             self._change(lambda served: [*served, *(one for one in self._streams if one not in served)])
 
     def close(self) -> None:
@@ -57,9 +54,10 @@ class StreamKeeper:
 
     def _change(self, change: Callable[[list[str]], list[str]], done: Callable[[], object] = lambda: None) -> None:
         def got(future: Any) -> None:
-            served = list(future.result().values[0].string_array_value)
+            (value,) = future.result().values
+            served = list(value.string_array_value)
             changed = change(served)
-            if changed == served:
+            if not served or changed == served:  # a node that only just starts has none yet
                 done()
                 return
             parameter = Parameter("streams", Parameter.Type.STRING_ARRAY, changed)
