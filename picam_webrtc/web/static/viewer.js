@@ -41,6 +41,9 @@ const PROBE_INTERVAL_S = 1;
 const FALL_BACK_AFTER_S = 4;
 const FALL_BACK_PROBLEMS = new Set([WhepProblem.NO_PATH, WhepProblem.NO_CODEC, WhepProblem.NO_WEBRTC]);
 
+/** How long a snapshot waits for a picture with boxes of its own; on a stream without it takes older ones, or none. */
+const SNAPSHOT_PATIENCE_S = 0.3;
+
 const STATE_OF_CLIENT = Object.freeze({
   [WhepState.IDLE]: ViewerState.IDLE,
   [WhepState.CONNECTING]: ViewerState.CONNECTING,
@@ -169,9 +172,24 @@ export class Viewer extends EventTarget {
   }
 
   /** @param {{boxes?: boolean}} [options] @returns {Promise<Blob>} PNG of the picture shown, at its own size */
-  snapshot({ boxes = false } = {}) {
-    const picture = this.#state === ViewerState.FALLBACK ? this.#mjpeg.canvas : this.#video;
-    return snapshot(picture, (boxes && this.#boxes.shown) || undefined);
+  async snapshot({ boxes = false } = {}) {
+    if (this.#state === ViewerState.FALLBACK) return snapshot(this.#mjpeg.canvas);
+    if (!boxes || this.#state !== ViewerState.LIVE) return snapshot(this.#video);
+    return this.#snapshotWithBoxes();
+  }
+
+  /** Taken while a picture is being presented, the only moment when it is known which one a canvas gets. */
+  #snapshotWithBoxes() {
+    return new Promise((resolve) => {
+      const deadline = performance.now() + SNAPSHOT_PATIENCE_S * 1000;
+      const onFrame = ({ detail }) => {
+        const isExact = detail.boxes !== null && detail.boxes.ageMs === 0;
+        if (!isExact && performance.now() < deadline) return;
+        this.removeEventListener("frame", onFrame);
+        resolve(snapshot(this.#video, detail.boxes ?? undefined));
+      };
+      this.addEventListener("frame", onFrame);
+    });
   }
 
   #endpoint(kind) {
