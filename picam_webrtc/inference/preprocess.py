@@ -28,6 +28,9 @@ TO_RGB: Mapping[str, int | None] = MappingProxyType(
     {"bgr8": cv2.COLOR_BGR2RGB, "rgb8": None, "bgra8": cv2.COLOR_BGRA2RGB, "rgba8": cv2.COLOR_RGBA2RGB}
 )
 
+CHANNELS: Mapping[str, int] = MappingProxyType({**PACKED_CHANNELS, **dict.fromkeys(SEMI_PLANAR, 1)})
+"""Of the pixel arrays of known encodings; with one channel they have two dimensions."""
+
 PADDING = 114
 """Grey of the bars of a letterbox, as YOLO is trained with."""
 
@@ -52,17 +55,14 @@ def drawable(frame: Frame) -> Frame:
 
 def check_pixels(frame: Frame) -> None:
     """Raise ImageError unless the pixels are what the encoding says."""
-    if frame.encoding not in PACKED_CHANNELS and frame.encoding not in SEMI_PLANAR:
-        known = ", ".join(sorted((*PACKED_CHANNELS, *SEMI_PLANAR)))
-        raise ImageError(f"encoding {frame.encoding!r} is not known here; these are: {known}")
-    if frame.pixels.dtype != np.uint8:
-        raise ImageError(f"{frame.encoding} image of {frame.pixels.dtype} numbers: must be uint8")
-    channels = PACKED_CHANNELS.get(frame.encoding, 1)
-    wanted = (2,) if channels == 1 else (3, channels)
-    found = (frame.pixels.ndim,) if channels == 1 else (frame.pixels.ndim, frame.pixels.shape[-1])
-    if found != wanted:
+    pixels, channels = frame.pixels, CHANNELS.get(frame.encoding)
+    if channels is None:
+        raise ImageError(f"encoding {frame.encoding!r} is not known here; these are: {', '.join(sorted(CHANNELS))}")
+    if pixels.dtype != np.uint8:
+        raise ImageError(f"{frame.encoding} image of {pixels.dtype} numbers: must be uint8")
+    if (pixels.shape[2:] or (1,)) != (channels,) or pixels.ndim != (2 if channels == 1 else 3):
         raise ImageError(f"{frame.encoding} image of shape {frame.shape}: must have {channels} channel(s)")
-    if frame.pixels.size == 0:
+    if pixels.size == 0:
         raise ImageError(f"{frame.encoding} image of {frame.width}x{frame.height} pixels is empty")
 
 
@@ -107,8 +107,19 @@ def fit(picture: tuple[int, int], target: tuple[int, int], letterbox: bool) -> F
     return Fit((target[0] - width) // 2, (target[1] - height) // 2, width, height)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """What is the same for all frames of a `shape`: which rows are read, and where the picture goes."""
+
+    shape: tuple[int, ...]
+    rows: slice
+    small: Array
+    picture: Array
+    placement: Placement
+
+
 class Preprocessor:
-    """Writes pictures into one model's input. Keeps a small buffer: for one thread only."""
+    """Writes pictures into one model's input. Keeps small buffers: for one thread only."""
 
     def __init__(self, source: ImageInput, table: Array, letterbox: bool) -> None:
         """`table` holds the number that the model wants for each value of a pixel: see `pixel_table`."""
@@ -116,37 +127,38 @@ class Preprocessor:
         self._table = table
         self._letterbox = letterbox
         self._canvas = np.full((source.height, source.width, 3), PADDING, np.uint8)
-        self._small = np.empty((0, 0, 3), np.uint8)
-        self._fit = Fit(0, 0, source.width, source.height)
+        self._layout: Layout | None = None
 
     def write(self, frame: Frame, target: Array) -> Placement:
         """Fill `target`, the input tensor, with a frame that is `drawable`. Raises ImageError."""
-        source = self._source
-        wanted = fit((frame.width, frame.height), (source.width, source.height), self._letterbox)
-        if wanted != self._fit:
-            self._canvas[:] = PADDING
-            self._fit = wanted
-        self._shrink(frame, wanted)
-        self._write_numbers(target[0])
-        return wanted.placement(source.width, source.height)
-
-    def _shrink(self, frame: Frame, wanted: Fit) -> None:
-        """Resize the frame into its place on the canvas; colours are swapped after that, where it costs least."""
-        if max(frame.width, frame.height) > LARGEST_SIDE:
-            raise ImageError(f"image of {frame.width}x{frame.height} pixels: a side may have {LARGEST_SIDE} at most")
-        shape = (wanted.height, wanted.width, frame.pixels.shape[2])
-        if self._small.shape != shape:
-            self._small = np.empty(shape, np.uint8)
-        # Of a much taller picture every second row, or third, is enough, and halves what is read from memory.
-        step = max(1, frame.height // wanted.height)
-        rows = frame.pixels[(step - 1) // 2 :: step]
-        small = cv2.resize(rows, shape[1::-1], dst=self._small, interpolation=cv2.INTER_LINEAR)
-        picture = self._canvas[wanted.top : wanted.top + wanted.height, wanted.left : wanted.left + wanted.width]
+        layout = self._layout
+        if layout is None or layout.shape != frame.pixels.shape:
+            layout = self._layout = self._lay_out(frame)
+        # Colours are swapped after resizing, where it costs least.
+        cv2.resize(frame.pixels[layout.rows], layout.small.shape[1::-1], dst=layout.small)
         swap = TO_RGB[frame.encoding]
         if swap is None:
-            picture[:] = small
+            layout.picture[:] = layout.small
         else:
-            cv2.cvtColor(small, swap, dst=picture)
+            cv2.cvtColor(layout.small, swap, dst=layout.picture)
+        self._write_numbers(target[0])
+        return layout.placement
+
+    def _lay_out(self, frame: Frame) -> Layout:
+        if max(frame.width, frame.height) > LARGEST_SIDE:
+            raise ImageError(f"image of {frame.width}x{frame.height} pixels: a side may have {LARGEST_SIDE} at most")
+        width, height = self._source.width, self._source.height
+        place = fit((frame.width, frame.height), (width, height), self._letterbox)
+        self._canvas[:] = PADDING
+        # Of a much taller picture every second row, or third, is enough, and halves what is read from memory.
+        step = max(1, frame.height // place.height)
+        return Layout(
+            shape=frame.pixels.shape,
+            rows=slice((step - 1) // 2, None, step),
+            small=np.empty((place.height, place.width, frame.pixels.shape[2]), np.uint8),
+            picture=self._canvas[place.top : place.top + place.height, place.left : place.left + place.width],
+            placement=place.placement(width, height),
+        )
 
     def _write_numbers(self, target: Array) -> None:
         pixels = self._canvas
