@@ -40,7 +40,8 @@ MOST_VIEWERS = 4
 ATTEMPTS, ATTEMPT_TIMEOUT_S = 10, 3.0
 REST_S = 1.5
 """Between a round and the look: connections, topics and threads take a moment to end."""
-WARM_UP_SHARE = 0.25
+LONGEST_WARM_UP_S = 300.0
+"""Caches are full by then; a soak shorter than twice that looks at its second half."""
 MOST_MB_PER_10_MIN = 1.0
 MOST_MORE_DESCRIPTORS = MOST_MORE_THREADS = 2
 """Between the medians of the first and the last third: the middleware keeps a few spare ones."""
@@ -166,7 +167,8 @@ class Growth:
 
 
 def growth(times_s: Sequence[float], held: Sequence[Holdings]) -> Growth:
-    first = next((i for i, time_s in enumerate(times_s) if time_s >= WARM_UP_SHARE * times_s[-1]), 0)
+    warm_up_s = min(LONGEST_WARM_UP_S, times_s[-1] / 2)
+    first = next(i for i, time_s in enumerate(times_s) if time_s >= warm_up_s)
     times_s, held = times_s[first:], held[first:]
     third = max(1, len(held) // 3)
     return Growth(

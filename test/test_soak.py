@@ -28,7 +28,7 @@ def test_nothing_leaks_while_viewers_parameters_and_cameras_come_and_go() -> Non
 
 def test_growth_is_the_slope_after_the_warm_up() -> None:
     times = [float(second) for second in range(0, 600, 10)]
-    held = [Holdings(rss_mb=100 if time < 150 else 50 + time / 600, descriptors=20, threads=9) for time in times]
+    held = [Holdings(rss_mb=100 if time < 290 else 50 + time / 600, descriptors=20, threads=9) for time in times]
 
     found = growth(times, held)
 
