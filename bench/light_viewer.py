@@ -4,8 +4,9 @@ aiortc's receiver takes ten times as long for a packet, and a hundred of them wo
 """
 
 import asyncio
+import os
+import socket
 import struct
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,11 @@ RTP_HEADER = struct.Struct("!BBHII")
 MARKER, PAYLOAD_TYPE = 0x80, 0x7F
 CLOCK_HZ = 90_000
 RTCP_TYPES = range(192, 224)
+SO_TIMESTAMPNS = 35
+"""From asm-generic/socket.h; Python's socket module has no name for it."""
+TIMESPEC = struct.Struct("@ll")
+MOST_AT_A_TIME = 32
+"""Packets of one viewer, before the others have their turn."""
 
 _packet = ffi.new("unsigned char[]", 2048)
 _packet_bytes = ffi.buffer(_packet)
@@ -33,13 +39,14 @@ class Received:
 
 
 class LightViewer:
-    """`frame_age_s` tells a frame's age at arrival from its RTP timestamp."""
+    """`frame_age_s` tells a frame's age from its RTP timestamp and its last packet's arrival [ns]."""
 
-    def __init__(self, frame_age_s: Callable[[int], float | None], codec: str = "video/H264") -> None:
+    def __init__(self, frame_age_s: Callable[[int, int], float | None], codec: str = "video/H264") -> None:
         self.received = Received()
         self.first_frame = asyncio.Event()
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._frame_age_s = frame_age_s
+        self._sockets: list[socket.socket] = []
         transceiver = self.connection.addTransceiver("video", direction="recvonly")
         codecs = RTCRtpSender.getCapabilities("video").codecs
         transceiver.setCodecPreferences([one for one in codecs if one.mimeType in (codec, "video/rtx")])
@@ -51,7 +58,7 @@ class LightViewer:
     async def offer(self) -> str:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         for protocol in self._dtls.transport._connection._protocols:
-            setattr(protocol, "datagram_received", self._interceptor(protocol.datagram_received))  # noqa: B010
+            self._read_ourselves(protocol)
         return str(self.connection.localDescription.sdp)
 
     async def accept(self, answer_sdp: str) -> None:
@@ -59,24 +66,39 @@ class LightViewer:
 
     def stop_reading(self) -> None:
         """Leave everything in the socket from now on, as a browser does whose process was stopped."""
-        for protocol in self._dtls.transport._connection._protocols:
-            transport: Any = protocol.transport
-            transport.pause_reading()
+        for sock in self._sockets:
+            asyncio.get_running_loop().remove_reader(sock)
 
     async def close(self) -> None:
+        self.stop_reading()
+        # Its farewell is sent by aiortc's own transports.
         await self.connection.close()
+        for sock in self._sockets:
+            sock.close()
 
-    def _interceptor(self, pass_on: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        def received(data: Any, address: Any) -> None:
+    def _read_ourselves(self, protocol: Any) -> None:
+        """Take a socket over from asyncio, to have the kernel's word for when a packet came."""
+        protocol.transport.pause_reading()
+        sock = socket.socket(fileno=os.dup(protocol.transport.get_extra_info("socket").fileno()))
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._sockets.append(sock)
+        asyncio.get_running_loop().add_reader(sock, self._drain, sock, protocol)
+
+    def _drain(self, sock: socket.socket, protocol: Any) -> None:
+        for _ in range(MOST_AT_A_TIME):
+            try:
+                data, control, _, address = sock.recvmsg(2048, 64)
+            except OSError:
+                # Nothing there, or an ICMP message about a check of ICE's that led nowhere.
+                return
             session = self._dtls._rx_srtp
             if session is not None and 127 < data[0] < 192 and data[1] not in RTCP_TYPES:
-                self._count(session._srtp[0], data)
+                seconds, nanoseconds = TIMESPEC.unpack(control[0][2])
+                self._count(session._srtp[0], data, 1_000_000_000 * seconds + nanoseconds)
             else:
-                pass_on(data, address)
+                protocol.datagram_received(data, address)
 
-        return received
-
-    def _count(self, srtp: Any, data: bytes) -> None:
+    def _count(self, srtp: Any, data: bytes, arrived_ns: int) -> None:
         _length[0] = size = len(data)
         _packet_bytes[0:size] = data
         if lib.srtp_unprotect(srtp, _packet, _length):
@@ -96,12 +118,12 @@ class LightViewer:
         if second & MARKER:
             if self._whole:
                 received.frames += 1
-                self._age(timestamp)
+                self._age(timestamp, arrived_ns)
                 self.first_frame.set()
             self._whole = True
 
-    def _age(self, timestamp: int) -> None:
-        age_s = self._frame_age_s(timestamp)
+    def _age(self, timestamp: int, arrived_ns: int) -> None:
+        age_s = self._frame_age_s(timestamp, arrived_ns)
         if age_s is not None:
             self.received.ages_s.append(age_s)
 
@@ -116,8 +138,8 @@ class CaptureClock:
     def set(self, timestamp: int, stamp_ns: int) -> None:
         self._timestamp, self._stamp_ns = timestamp, stamp_ns
 
-    def age_s(self, timestamp: int) -> float | None:
+    def age_s(self, timestamp: int, arrived_ns: int) -> float | None:
         if self._timestamp is None:
             return None
         since = (timestamp - self._timestamp + (1 << 31)) % (1 << 32) - (1 << 31)
-        return (time.time_ns() - self._stamp_ns) / 1e9 - since / CLOCK_HZ
+        return (arrived_ns - self._stamp_ns) / 1e9 - since / CLOCK_HZ

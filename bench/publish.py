@@ -66,7 +66,7 @@ class Robot:
         return answer
 
     async def view(self, stack: AsyncExitStack, stream: str) -> LightViewer:
-        viewer = LightViewer(lambda _: None)
+        viewer = LightViewer(lambda *_: None)
         stack.push_async_callback(viewer.close)
         answer = await self.ask(op="answer", stream=stream, sdp=await viewer.offer())
         await viewer.accept(answer["sdp"])
@@ -89,7 +89,7 @@ async def read(stack: AsyncExitStack, http: aiohttp.ClientSession, url: str) -> 
     """A reader at the media server, tried until it has a whole frame."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            viewer = LightViewer(lambda _: None)
+            viewer = LightViewer(lambda *_: None)
             headers = {"Content-Type": "application/sdp"}
             async with http.post(url, data=await viewer.offer(), headers=headers) as response:
                 answer = await response.text()

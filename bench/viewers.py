@@ -4,10 +4,11 @@
 
 The server is a process of its own (`bench.viewers_server`) with a 720p30 moving source at 2 Mbit/s; this process
 holds the viewers, which complete ICE and DTLS-SRTP and count decrypted packets and complete frames. The last line is
-a JSON object. `cpu_percent` is the server's, of one core; ages run from the capture stamp to the arrival of a
-frame's last packet. `marginal_cpu_ours` is the slope from 8 to 64 viewers (or over all rows, with other numbers);
-`marginal_cpu_aiortc` is its cheapest row's cost, above that of no viewer, for each viewer's worth of 30 frames a second
-that was delivered: aiortc loses frames long before it has enough rows for a slope, and this counts in its favour.
+a JSON object. `cpu_percent` is the server's, of one core; ages run from the capture stamp to the arrival of a frame's
+last packet in the viewer's socket, by the kernel's clock. `marginal_cpu_ours` is the slope from 8 to 64 viewers (or
+over all rows, with other numbers); `marginal_cpu_aiortc` is its cheapest row's cost, above that of no viewer, for
+each viewer's worth of 30 frames a second that was delivered: aiortc loses frames long before it has enough rows for
+a slope, and this counts in its favour.
 """
 
 import argparse
