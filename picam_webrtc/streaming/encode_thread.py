@@ -69,9 +69,10 @@ class EncodeThread:
 
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None:
         """From the next frame on encode just these; a new one begins with a key frame."""
-        # A new dictionary, because the thread may be walking through the old one.
+        # A new dictionary, because the thread may be walking through the old one; in the order of their timestamps.
         self._renditions = {
-            key: self._renditions.get(key) or RenditionEncoder(key, self._settings, self._factory) for key in keys
+            key: self._renditions.get(key) or RenditionEncoder(key, self._settings, self._factory)
+            for key in sorted(keys, key=lambda key: key.rung)
         }
 
     def renditions(self) -> tuple[RenditionEncoder, ...]:

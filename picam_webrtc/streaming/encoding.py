@@ -142,7 +142,8 @@ class RenditionEncoder:
             key=self.key,
             data=picture.data,
             keyframe=picture.keyframe,
-            timestamp=picture.timestamp,
+            # A viewer that changes renditions may get a picture in both, which one timestamp would make one frame.
+            timestamp=picture.timestamp + self.key.rung,
             stamp_ns=source.frame.stamp_ns if source else 0,
             received_ns=source.received_ns if source else 0,
             encoded_ns=time.time_ns(),
