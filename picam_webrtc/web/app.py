@@ -46,7 +46,18 @@ def make_app(
         parameters.add_routes(app, gateway)
     metrics.add_routes(app)
     page.add_routes(app, pages)
+    for route in app.router.routes():
+        # aiohttp's own refusal repeats the header, and fails where that is no text.
+        route._expect_handler = expect_continue
     return app
+
+
+async def expect_continue(request: web.Request) -> web.StreamResponse | None:
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        return problems.response(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0
+    return None
 
 
 async def list_streams(request: web.Request) -> web.Response:
