@@ -83,8 +83,9 @@ class Viewer:
 
 
 @asynccontextmanager
-async def viewer(base_url: str) -> AsyncIterator[Viewer]:
-    async with aiohttp.ClientSession() as http:
+async def viewer(base_url: str, token: str = "") -> AsyncIterator[Viewer]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(headers=headers) as http:
         one = Viewer(http, base_url.rstrip("/"))
         try:
             yield one

@@ -43,8 +43,9 @@ async def live_server(settings: WebRtcSettings) -> AsyncIterator[Live]:
 class HonestViewer:
     """Watches as a polite viewer does, and counts the pictures that arrive."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.pictures = 0
+        self.process = process
 
     async def frame_rate(self, duration_s: float) -> float:
         """Pictures a second over the next `duration_s`."""
@@ -58,18 +59,17 @@ class HonestViewer:
 
 
 @asynccontextmanager
-async def honest_viewer(live: Live) -> AsyncIterator[HonestViewer]:
+async def honest_viewer(live: Live, token: str = "") -> AsyncIterator[HonestViewer]:
     """In a process of its own, so that it is not what slows down the server. Yields once it sees the picture."""
-    honest = HonestViewer()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "test.web.clients.watch", live.url, stdout=asyncio.subprocess.PIPE
-    )
+    command = (sys.executable, "-m", "test.web.clients.watch", live.url, token)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    honest = HonestViewer(process)
     assert process.stdout is not None
     try:
         assert await asyncio.wait_for(process.stdout.readline(), FIRST_PICTURE_TIMEOUT_S), "the viewer saw nothing"
         counting = asyncio.create_task(honest.count(process.stdout))
         yield honest
-        assert process.returncode is None, "the viewer lost the picture"
+        assert not counting.done(), "the viewer lost the picture"
     finally:
         with suppress(ProcessLookupError):
             process.terminate()

@@ -1,6 +1,6 @@
 """A polite viewer in a process of its own: one line for each picture, until it is told to stop (SIGTERM).
 
-python -m test.web.clients.watch URL
+python -m test.web.clients.watch URL [TOKEN]
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import sys
 from test.viewer import Viewer, viewer
 
 
-async def main(url: str) -> None:
-    async with viewer(url) as connection:
+async def main(url: str, token: str = "") -> None:
+    async with viewer(url, token) as connection:
         await connection.connect_by_whep()
         watching = asyncio.create_task(watch(connection))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
@@ -27,4 +27,4 @@ async def watch(connection: Viewer) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
