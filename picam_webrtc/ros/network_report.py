@@ -12,6 +12,10 @@ WINDOW_S = 5.0
 SILENCE_S = 2.0
 LEAST_SHARE = 0.5
 """Of the pictures that were taken: below it something stands in their way, beyond what a busy machine leaves out."""
+SLOW_HZ, LATE_S, RECORDED_S = 5.0, 1.0, 60.0
+"""Pictures that are slow and late fill the link: then not even the small messages beside them get through. Those that
+are older still are played from a recording.
+"""
 MOST_EVENTS = 1024
 CODED_SUFFIXES = ("/compressed", "/h264")
 
@@ -41,7 +45,8 @@ class EventRate:
 @dataclass(frozen=True, slots=True)
 class Feed:
     """What comes for one stream. Rates are per second; `companion_rate` is that of the small messages that go with
-    the pictures, one each (camera_info, detections), and `companion` their topic.
+    the pictures, one each (camera_info, detections), and `companion` their topic. `late_s` is how old the last picture
+    was when it came.
     """
 
     stream: str
@@ -50,6 +55,7 @@ class Feed:
     publishers: int
     rate: float
     silent_s: float
+    late_s: float
     companion: str
     companion_rate: float
 
@@ -77,6 +83,9 @@ def judge_feed(feed: Feed) -> tuple[int, str]:
     if feed.companion_rate * LEAST_SHARE > feed.rate:
         taken = f"{feed.companion} comes at {feed.companion_rate:.1f} Hz"
         return 1, f"{feed.topic} comes at {feed.rate:.1f} Hz, while {taken}: {_advice(feed.topic)}"
+    if feed.rate < SLOW_HZ and LATE_S < feed.late_s < RECORDED_S:
+        late = f"{feed.late_s:.1f} s late by this host's clock"
+        return 1, f"{feed.topic} comes at {feed.rate:.1f} Hz and {late}: {_advice(feed.topic)}"
     if feed.silent_s > SILENCE_S:
         return 1, f"{feed.topic} is published, but nothing has come for {feed.silent_s:.0f} s: {_advice(feed.topic)}"
     return 0, "comes"

@@ -45,7 +45,7 @@ class StreamTopic:
         self._detections: DetectionsSubscription | None = None
         self._infos: Any = None
         self._picture_rate, self._detections_rate, self._info_rate = EventRate(), EventRate(), EventRate()
-        self._fed_s = 0.0
+        self._fed_s = self._late_s = 0.0
         self._wanted = self._allowed = self._closed = False
 
     def demand(self, wanted: bool) -> None:
@@ -77,9 +77,9 @@ class StreamTopic:
         rate = self._detections_rate if processed else self._info_rate
         publishers = self._node.count_publishers(self.topic)
         watched = self._images is not None
-        return Feed(
-            stream, self.topic, watched, publishers, self._picture_rate.per_s, self.silent_s, companion, rate.per_s
-        )
+        pictures = self._picture_rate.per_s
+        silent_s, late_s = self.silent_s, self._late_s
+        return Feed(stream, self.topic, watched, publishers, pictures, silent_s, late_s, companion, rate.per_s)
 
     def description(self, system_stamp_ns: int) -> tuple[int, str]:
         """The ROS stamp and frame_id of the frame that the stream knows by this stamp."""
@@ -115,8 +115,10 @@ class StreamTopic:
         self._fed_s = time.monotonic()
         self.frame_id = frame.frame_id
         self._picture_rate.count()
+        frame = self._stamps.to_system(frame)
+        self._late_s = (time.time_ns() - frame.stamp_ns) / 1e9
         if self.stream is not None:
-            self.stream.push(self._stamps.to_system(frame))
+            self.stream.push(frame)
 
     def _on_detections(self, detections: Detections) -> None:
         self._detections_rate.count()

@@ -14,9 +14,10 @@ def feed(
     publishers: int = 1,
     rate: float = 30.0,
     silent_s: float = 0.03,
+    late_s: float = 0.04,
     companion_rate: float = 30.0,
 ) -> Feed:
-    return Feed("raw", topic, watched, publishers, rate, silent_s, "camera_info", companion_rate)
+    return Feed("raw", topic, watched, publishers, rate, silent_s, late_s, "camera_info", companion_rate)
 
 
 def test_pictures_that_come_are_well() -> None:
@@ -42,6 +43,9 @@ def test_raw_pictures_that_do_not_get_through_are_said_with_the_advice() -> None
         (feed(publishers=0, rate=0.0, companion_rate=0.0), 1, "nobody publishes /image_raw"),
         (feed(rate=0.0, companion_rate=0.0, silent_s=7.2), 1, "nothing has come for 7 s"),
         (feed(rate=0.0, companion_rate=0.0, silent_s=1.0), 0, "comes"),
+        (feed(rate=0.5, companion_rate=0.6, late_s=2.2), 1, "comes at 0.5 Hz and 2.2 s late"),
+        (feed(rate=2.0, companion_rate=2.0, late_s=0.1), 0, "comes"),
+        (feed(rate=2.0, companion_rate=2.0, late_s=1e6), 0, "comes"),
         (feed("/image_raw/h264", rate=3.0), 1, "too slow or too lossy for it"),
     ],
 )
