@@ -47,7 +47,9 @@ class BoundingBox:
         if width <= 0 or height <= 0:
             return 0.0
         intersection = width * height
-        return intersection / (self.area + other.area - intersection)
+        union = self.area + other.area - intersection
+        # Areas of boxes that are next to nothing may be nothing in floating point.
+        return intersection / union if union > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
