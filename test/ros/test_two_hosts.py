@@ -29,7 +29,7 @@ GROUND: dict[str, ParameterValue] = {
     "port": 0,
 }
 SECONDS = 8
-MOST_OF_30 = 25
+MOST_OF_30 = 20
 """Both hosts, and the viewer that decodes, are this one machine."""
 
 
