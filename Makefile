@@ -15,7 +15,7 @@ ROS_TEST_EXTRA := $(if $(HAS_ROS),,ros-generators$(COMMA))
 export AMENT_PREFIX_PATH := $(if $(HAS_ROS),$(AMENT_PREFIX_PATH),$(abspath $(VENV)))
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
-.PHONY: run test lint bench fuzz soak models system-packages clean
+.PHONY: run test lint bench screenshots fuzz soak models system-packages clean
 
 run: $(VENV)/.run models
 	$(BIN)/python -m picam_webrtc $(ARGS)
@@ -38,6 +38,10 @@ fuzz: $(VENV)/.test
 # Half an hour of viewers, changes and restarts: nothing may grow. Shorter: make soak ARGS="--minutes 3".
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak $(ARGS)
+
+# The pictures in the README, taken from the running pipeline.
+screenshots: $(VENV)/.test models
+	$(BIN)/python -m docs.screenshots
 
 # Without it the pipeline still streams, and says how to get a model.
 models: $(VENV)/.run

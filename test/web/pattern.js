@@ -77,8 +77,8 @@ globalThis.picamPattern = (() => {
         const code = read(video);
         const { presentedFrames, presentationTime, expectedDisplayTime, rtpTimestamp, receiveTime } = metadata;
         const times = { presentedFrames, presentationTime, expectedDisplayTime, rtpTimestamp, receiveTime };
-        const latencyMs = code && ageMs(code.captureUs, expectedDisplayTime);
-        frames.push({ number: code?.number ?? null, captureUs: code?.captureUs ?? null, latencyMs, ...times });
+        const presentedMs = code && ageMs(code.captureUs, presentationTime);
+        frames.push({ number: code?.number ?? null, captureUs: code?.captureUs ?? null, presentedMs, ...times });
       };
       video.requestVideoFrameCallback(step);
     });

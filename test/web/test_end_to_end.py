@@ -2,13 +2,13 @@
 
 import asyncio
 import itertools
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
+import aiohttp
 import cv2
 import pytest
 import skimage
@@ -16,6 +16,7 @@ import skimage
 from picam_webrtc.models import fetch
 from picam_webrtc.settings import ParameterValue
 from test.browser import Browser, Page, open_chromium, wait_until
+from test.film import film_of
 from test.pipeline import NodeProcess, node_process
 
 pytestmark = [pytest.mark.browser, pytest.mark.ros]
@@ -139,23 +140,6 @@ async def test_the_sleeping_camera_wakes_for_the_next_viewer(pipeline: Pipeline,
         assert numbers_of(await collect(page, 1))
 
 
-def film_of(picture: Path, film: Path) -> Path:
-    """Two seconds of a still picture, 1280x720 and letterboxed, as an H.264 file."""
-    pixels = cv2.imread(str(picture))
-    assert pixels is not None
-    scale = 720 / pixels.shape[0]
-    resized = cv2.resize(pixels, (round(pixels.shape[1] * scale) & ~1, 720))
-    border = (1280 - resized.shape[1]) // 2
-    padded = cv2.copyMakeBorder(resized, 0, 0, border, 1280 - resized.shape[1] - border, cv2.BORDER_CONSTANT)
-    with av.open(str(film), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(15))
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
-        for _ in range(30):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(padded, format="bgr24")))
-        container.mux(stream.encode())
-    return film
-
-
 async def test_a_cat_in_a_video_file_is_seen_with_its_box(browser: Browser, tmp_path: Path) -> None:
     fetch("ssd_mobilenet_v2")
     film = film_of(Path(skimage.__file__).parent / "data" / "chelsea.png", tmp_path / "cat.mp4")
@@ -174,3 +158,51 @@ async def test_a_cat_in_a_video_file_is_seen_with_its_box(browser: Browser, tmp_
     screenshot = cv2.imread(str(tmp_path / "cat.png"))
     assert screenshot is not None
     assert screenshot.shape == (720, 1280, 3)
+
+
+async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(browser: Browser) -> None:
+    with running_pipeline({**TEST_PATTERN, "transform": "tflite", "enabled": False}) as pipeline:
+        async with watching(browser, pipeline.url) as page:
+            threshold = "document.querySelector('[data-parameter=\"inference_node.threshold\"]')"
+            await page.press("c")
+            await wait_until(page, f"{threshold} !== null")
+            assert await page.evaluate(f"[{threshold}.type, {threshold}.min, {threshold}.max]") == ["range", "0", "1"]
+            await set_input(page, threshold, "0.75")
+            async with aiohttp.ClientSession() as operator:
+                await asyncio.wait_for(parameter_becomes(operator, pipeline.url, "threshold", 0.75), 10)
+
+            model = "document.querySelector('[data-parameter=\"inference_node.model\"]')"
+            await set_input(page, model, "/no/such.tflite")
+            await wait_until(page, "document.querySelector('#refusal').textContent.includes('/no/such.tflite')")
+            assert await page.evaluate(f"{model}.value") == "ssd_mobilenet_v2"
+
+
+async def set_input(page: Page, element: str, value: str) -> None:
+    """As a person does: the page hears of it."""
+    await page.evaluate(
+        f"(({{element}}) => {{ element.value = {value!r}; for (const kind of ['input', 'change'])"
+        f" element.dispatchEvent(new Event(kind, {{bubbles: true}})); }})({{element: {element}}})"
+    )
+
+
+async def parameter_becomes(operator: aiohttp.ClientSession, url: str, name: str, value: float) -> None:
+    while True:
+        async with operator.get(f"{url}parameters") as response:
+            nodes = (await response.json())["nodes"]
+        if any(one["name"] == name and one["value"] == value for node in nodes for one in node["parameters"]):
+            return
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("name", ["camera_node", "inference_node", "webrtc_node"])
+async def test_a_killed_node_is_back_and_the_page_plays_again_within_5_s(browser: Browser, name: str) -> None:
+    with running_pipeline(TEST_PATTERN) as pipeline, ExitStack() as stack:
+        async with watching(browser, pipeline.url) as page:
+            killed: NodeProcess = getattr(pipeline, name.removesuffix("_node"))
+            await asyncio.to_thread(killed.stop, signal.SIGKILL)
+            await wait_until(page, f"!({LIVE})")
+            port = int(pipeline.url.rsplit(":", 1)[1].strip("/"))
+            parameters = {**TEST_PATTERN, "port": port}
+            again = stack.enter_context(node_process(f"picam_webrtc.ros.{name}", parameters))
+            await asyncio.to_thread(again.wait_for_line, r"Ready|The page is at")
+            await wait_until(page, LIVE, timeout_s=5)

@@ -19,7 +19,7 @@ const SETTLE_MS = 80;
 /** A range is a slider where its ends are this close, else a number to be typed. */
 const WIDEST_SLIDER = 1000;
 /** Ranges of positive numbers are logarithmic where their ends are this far apart, such as bitrates. */
-const LOGARITHMIC_FROM = 100;
+const LOGARITHMIC_FROM = 200;
 const LOGARITHMIC_STEP = 0.01;
 
 export class Controls {
@@ -62,13 +62,13 @@ export class Controls {
     const input = makeInput(parameter);
     input.dataset.parameter = `${node}.${parameter.name}`;
     const output = document.createElement("output");
-    const showValue = () => (output.textContent = input.type === "range" ? shortNumber(readInput(input, parameter)) : "");
-    const change = latestOnly((value) => this.#set(node, parameter, value, input).then(showValue));
+    const showValue = (value) => (output.textContent = input.type === "range" ? shortNumber(value) : "");
+    const change = latestOnly((value) => this.#set(node, parameter, value, input).then(() => showValue(parameter.value)));
     input.addEventListener(input.type === "range" ? "input" : "change", () => {
-      showValue();
+      showValue(readInput(input, parameter));
       change(readInput(input, parameter));
     });
-    showValue();
+    showValue(parameter.value);
     label.append(caption, output, input);
     return label;
   }
