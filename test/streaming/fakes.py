@@ -140,7 +140,15 @@ class Source:
         self.size = width, height
         self.demands: list[bool] = []
         self.live = True
-        self._pictures = [moving_picture(width, height, count) for count in range(30)]
+        self._pictures = self._drawn()
+
+    def _drawn(self) -> list[Pixels]:
+        return [moving_picture(*self.size, count) for count in range(30)]
+
+    def resize(self, width: int, height: int) -> None:
+        """All pictures from now on have that size."""
+        self.size = width, height
+        self._pictures = self._drawn()
 
     def make_stream(self, settings: WebRtcSettings, name: str = "processed", transform: str = "tflite") -> Stream:
         return Stream(name, settings, transform=transform, on_demand=self.demands.append, is_live=lambda: self.live)

@@ -11,7 +11,8 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.ports import ice_ports, udp_ports
 from test.streaming.fakes import Source, running, viewer
 
-FIRST, LAST = 42650, 42699
+FIRST, LAST = 22650, 22699
+"""Outside the ports that the kernel gives out by itself (32768 to 60999)."""
 RANGE = WebRtcSettings(ice_port_min=FIRST, ice_port_max=LAST)
 
 

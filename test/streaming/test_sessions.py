@@ -171,14 +171,11 @@ async def test_encoding_stops_with_the_last_viewer_and_starts_with_the_next() ->
 
 async def test_a_picture_that_changes_its_size_goes_on_at_the_new_size() -> None:
     source = Source(320, 240)
-    async with running(source, SETTINGS) as (sessions, stream), viewer() as watching:
+    async with running(source, SETTINGS) as (sessions, _), viewer() as watching:
         await watching.watch(sessions)
         await watching.see(3)
-        wider = asyncio.create_task(Source(481, 271).run(stream))
-        try:
-            await until(lambda: (watching.frames[-1].width, watching.frames[-1].height) == (480, 270))
-        finally:
-            wider.cancel()
+        source.resize(481, 271)
+        await until(lambda: (watching.frames[-1].width, watching.frames[-1].height) == (480, 270))
 
 
 async def offer_of(watching: RealViewer, kind: str = "video", direction: str = "recvonly") -> str:
