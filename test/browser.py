@@ -107,7 +107,9 @@ class Chromium:
 
     async def open(self, url: str, *, width: int = WIDTH, height: int = HEIGHT, dark: bool = False) -> "ChromiumPage":
         tab = await self.playwright.new_page(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            ignore_https_errors=True,
         )
         page = ChromiumPage(tab)
         await tab.goto(url)
@@ -204,7 +206,7 @@ class BiDi:
 
     async def __aenter__(self) -> "BiDi":
         self._reader = asyncio.create_task(self._read())
-        await self.command("session.new", capabilities={})
+        await self.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
         await self.command("session.subscribe", events=["log.entryAdded"])
         return self
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from picam_webrtc.settings import WebRtcSettings
+from test.browser import OpenBrowser, open_chromium, open_firefox, wait_until
 from test.web.live import live_server
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -68,3 +69,27 @@ async def test_libwebrtc_from_npm_plays_with_trickled_candidates(wrtc_modules: P
 
         assert json.loads(output) == {"pictures": PICTURES, "patched": [204], "deleted": 200}
         assert len(live.sessions) == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("open_browser", [open_chromium, open_firefox])
+async def test_the_page_plays_for_who_follows_the_link_with_the_token(open_browser: OpenBrowser) -> None:
+    settings = WebRtcSettings(port=0, token=TOKEN)
+    async with live_server(settings) as live, open_browser() as browser:
+        page = await browser.open(f"{live.url}?token={TOKEN}")
+        await wait_until(page, "document.querySelector('video')?.currentTime > 1")
+
+        assert await page.evaluate("location.search") == ""
+        assert TOKEN not in await page.evaluate("document.cookie")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("open_browser", [open_chromium, open_firefox])
+async def test_the_page_plays_over_tls_of_our_own_making(
+    open_browser: OpenBrowser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody vouches for the certificate, so a person would be asked; here the browser is told to go on."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with live_server(WebRtcSettings(port=0, tls="auto")) as live, open_browser() as browser:
+        page = await browser.open(live.url)
+        await wait_until(page, "document.querySelector('video')?.currentTime > 1")
