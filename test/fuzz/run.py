@@ -81,6 +81,9 @@ async def fuzz(counts: Mapping[str, int], seed: int) -> Finding:
                 for kind, count in counts.items():
                     with frame_rate_noted(viewer, finding, kind):
                         await _attack(live, kind, count, seed, finding)
+                    if viewer.process.returncode is not None:
+                        finding.faults.append(f"{kind}: the honest viewer saw nothing for too long and has left")
+                        break
             finding.sessions_left = await _left(lambda: len(live.sessions) - 1)
             finding.descriptors_left = await _left(lambda: _open_descriptors() - descriptors)
     return finding

@@ -69,7 +69,6 @@ async def honest_viewer(live: Live, token: str = "") -> AsyncIterator[HonestView
         assert await asyncio.wait_for(process.stdout.readline(), FIRST_PICTURE_TIMEOUT_S), "the viewer saw nothing"
         counting = asyncio.create_task(honest.count(process.stdout))
         yield honest
-        assert not counting.done(), "the viewer lost the picture"
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
