@@ -10,6 +10,7 @@ from picam_webrtc.errors import NoLiveSource
 from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.web.contracts import known_stream
 from picam_webrtc.web.keys import SESSIONS
+from picam_webrtc.web.limits import address_key
 
 BOUNDARY = "picture"
 FIRST_PICTURE_TIMEOUT_S = 5.0
@@ -48,7 +49,7 @@ async def send_picture(request: web.Request) -> web.Response:
 def _pictures(request: web.Request) -> AsyncGenerator[JpegPicture]:
     sessions = request.app[SESSIONS]
     name = known_stream(sessions, request.match_info.get("stream", ""))
-    return sessions.pictures(name, request.remote or "")
+    return sessions.pictures(name, address_key(request.remote or ""))
 
 
 async def _first(pictures: AsyncGenerator[JpegPicture]) -> JpegPicture:

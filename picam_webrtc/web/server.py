@@ -28,6 +28,9 @@ LINGERING_S = 1.0
 
 TLS_HANDSHAKE_TIMEOUT_S = 5.0
 
+SOMEWHERE_ELSE = ("198.51.100.1", 9)
+"""Of a network for documentation (RFC 5737): behind the default route."""
+
 ANY_INTERFACE = frozenset({"", "0.0.0.0", "::"})
 
 
@@ -42,8 +45,19 @@ class Address:
     @property
     def url(self) -> str:
         """What a person types on this machine, or on another where every interface is served."""
-        host = socket.gethostname() if self.host in ANY_INTERFACE else self.host
+        host = _outward_address() if self.host in ANY_INTERFACE else self.host
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+
+def _outward_address() -> str:
+    """The address from which this machine reaches others, or its name where it reaches nobody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(SOMEWHERE_ELSE)  # chooses a route and sends nothing
+        except OSError:
+            return socket.gethostname()
+        address: str = probe.getsockname()[0]
+        return address
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

@@ -1,7 +1,6 @@
 """Listening: which address, whose fault when it cannot be, and how fast it ends."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
@@ -21,8 +20,15 @@ async def test_port_0_takes_a_free_one_and_the_address_names_it(sessions: FakeSe
         assert address.url == f"http://127.0.0.1:{address.port}/"
 
 
-def test_an_address_of_every_interface_is_shown_as_this_machines_name() -> None:
-    assert Address("http", "0.0.0.0", 8080).url == f"http://{socket.gethostname()}:8080/"
+async def test_the_address_of_every_interface_is_one_that_others_can_use(sessions: FakeSessions) -> None:
+    settings = WebRtcSettings(host="0.0.0.0", port=0)
+    async with serve(make_app(sessions, settings), settings) as address, aiohttp.ClientSession() as client:
+        assert "0.0.0.0" not in address.url
+        async with client.get(f"{address.url}healthz") as response:
+            assert response.status == 200
+
+
+def test_an_ipv6_address_is_bracketed() -> None:
     assert Address("https", "::1", 8443).url == "https://[::1]:8443/"
 
 
