@@ -1,11 +1,14 @@
 """What travels beside the pictures on a viewer's data channel `metadata`: JSON both ways.
 
-To the viewer, once for each picture: {"type": "frame", "rtp": its RTP timestamp, "stamp_us": time of capture,
-"received_us": arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}; and whenever something was
-looked for in a picture: {"type": "detections", "stamp_us": that picture's time of capture, "width", "height",
-"inference_us", "drawn", "items": [{"id", "label", "score", "box": [x0, y0, x1, y1]}, ...]}, boxes in pixels of a
-picture of that size, which shows them already where `drawn` is true. Times are microseconds since 1970 by this
-machine's clock: integers that JavaScript holds exactly.
+To the viewer, about a picture: {"type": "frame", "rtp": its RTP timestamp, "stamp_us": time of capture, "received_us":
+arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}. RTP timestamps run as stamps do, 90 for a
+millisecond, so one such message tells the stamps of those that follow as well; another is sent where that ends to be
+so, where the rendition changes, and twice a second.
+
+To the viewer, whenever something was looked for in a picture: {"type": "detections", "stamp_us": that picture's time of
+capture, "width", "height", "inference_us", "drawn", "items": [{"id", "label", "score", "box": [x0, y0, x1, y1]}, ...]},
+boxes in pixels of a picture of that size, which shows them already where `drawn` is true. Times are microseconds since
+1970 by this machine's clock: integers that JavaScript holds exactly.
 
 From the viewer: {"type": "ping", "t0": any number}, answered by {"type": "pong", "t0", "received_us", "sent_us"},
 from which it estimates the difference between our clock and its own.
@@ -18,12 +21,16 @@ from functools import lru_cache
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
-from picam_webrtc.streaming.rendition import EncodedFrame
+from picam_webrtc.streaming.clock import NANOSECONDS
+from picam_webrtc.streaming.rendition import VIDEO_CLOCK_HZ, EncodedFrame
 from picam_webrtc.streaming.rtp import RTP_TIMESTAMP_MASK
 
 LABEL = "metadata"
 MOST_BUFFERED = 64 * 1024
 """Bytes that may wait for a slow link; what belongs to pictures long gone is left out instead."""
+REMINDER_NS = NANOSECONDS // 2
+ROUNDING_NS = 2 * NANOSECONDS // VIDEO_CLOCK_HZ
+"""Two timestamps are each less than a tick off their stamps."""
 LONGEST_MESSAGE = 256
 """Characters of a viewer's message that are looked at: a ping has 40."""
 
@@ -46,10 +53,11 @@ class MetadataChannel:
     def __init__(self, channel: TextChannel, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._channel = channel
         self._now_ns = now_ns
+        self._told: tuple[EncodedFrame, int] | None = None
 
-    def send_frame(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
-        """Describe a picture whose packets carry that RTP timestamp."""
-        self._send(
+    def describe(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
+        """Tell about a picture whose packets carry that RTP timestamp, unless the viewer knows it already."""
+        if not self._knows(frame, rtp_timestamp) and self._send(
             {
                 "type": "frame",
                 "rtp": rtp_timestamp,
@@ -58,7 +66,8 @@ class MetadataChannel:
                 "encoded_us": frame.encoded_ns // 1000,
                 "rendition": str(frame.key),
             }
-        )
+        ):
+            self._told = frame, rtp_timestamp
 
     def send_detections(self, detections: Detections) -> None:
         self._send_text(detections_text(detections))
@@ -71,12 +80,23 @@ class MetadataChannel:
             return
         self._send({"type": "pong", "t0": sent_at, "received_us": received_us, "sent_us": self._now_ns() // 1000})
 
-    def _send(self, message: dict[str, object]) -> None:
-        self._send_text(json.dumps(message))
+    def _knows(self, frame: EncodedFrame, rtp_timestamp: int) -> bool:
+        if self._told is None:
+            return False
+        told, told_timestamp = self._told
+        elapsed_ns = frame.stamp_ns - told.stamp_ns
+        elapsed_ticks = (rtp_timestamp - told_timestamp) & RTP_TIMESTAMP_MASK
+        is_in_step = abs(elapsed_ticks * NANOSECONDS // VIDEO_CLOCK_HZ - elapsed_ns) < ROUNDING_NS
+        return is_in_step and elapsed_ns < REMINDER_NS and frame.key == told.key
 
-    def _send_text(self, text: str) -> None:
-        if self._channel.readyState == "open" and self._channel.bufferedAmount < MOST_BUFFERED:
-            self._channel.send(text)
+    def _send(self, message: dict[str, object]) -> bool:
+        return self._send_text(json.dumps(message))
+
+    def _send_text(self, text: str) -> bool:
+        if self._channel.readyState != "open" or self._channel.bufferedAmount >= MOST_BUFFERED:
+            return False
+        self._channel.send(text)
+        return True
 
 
 class RtpOrigin:
@@ -96,7 +116,7 @@ class RtpOrigin:
         """To be called before the frame itself is sent."""
         self._previous = frame
         if channel is not None and self._origin is not None:
-            channel.send_frame(frame, (self._origin + frame.timestamp) & RTP_TIMESTAMP_MASK)
+            channel.describe(frame, (self._origin + frame.timestamp) & RTP_TIMESTAMP_MASK)
 
 
 @lru_cache(maxsize=8)

@@ -135,7 +135,7 @@ class RtpOutlet:
     def describe(self, frame: EncodedFrame) -> None:
         channel = self._metadata()
         if channel is not None:
-            channel.send_frame(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
+            channel.describe(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
 
     def tell(self, detections: Detections) -> None:
         channel = self._metadata()

@@ -103,7 +103,8 @@ def test_every_frame_arrives_outside_at_30_frames_a_second(tree: Path, size: tup
     assert watcher.last is not None
     assert (watcher.last.width, watcher.last.height, watcher.last.encoding) == (*size, "nv12")
     assert rate(stamps) == pytest.approx(FRAME_RATE, abs=0.5)
-    assert np.maximum(np.rint(gaps) - 1, 0).sum() == 0, "frames are missing"
+    # Summed up, because the virtual camera takes its stamps late at times: two periods, then none, lose no frame.
+    assert (np.rint(gaps) - 1).sum() == 0, "frames are missing"
     print(f"frame age on arrival: median {np.median(ages_ms):.1f} ms, p95 {np.percentile(ages_ms, 95):.1f} ms")
     assert 0 < np.median(ages_ms) < 1000 / FRAME_RATE
 

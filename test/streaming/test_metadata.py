@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.metadata import MOST_BUFFERED, MetadataChannel
-from test.streaming.fakes import RealViewer, Source, coded, running, until, viewer
+from picam_webrtc.streaming.rendition import Codec, RenditionKey
+from test.streaming.fakes import FRAME_NS, RealViewer, Source, coded, running, until, viewer
 
+H264_HALF = RenditionKey(Codec.H264, 1)
 CAT = Detection(17, "cat", 0.85432, BoundingBox(10.04, 20, 30, 40))
 FOUND = Detections(1_000_000_007_000, "camera", 320, 240, (CAT,), inference_ns=12_345_678)
 
@@ -61,7 +64,7 @@ def test_detections_keep_their_pictures_time_and_size() -> None:
 def test_nothing_is_sent_to_a_viewer_that_cannot_take_it(state: str, buffered: int) -> None:
     channel = FakeChannel()
     channel.readyState, channel.bufferedAmount = state, buffered
-    MetadataChannel(channel).send_frame(coded(1), 90)
+    MetadataChannel(channel).describe(coded(1), 90)
 
     assert channel.sent == []
 
@@ -74,23 +77,45 @@ async def heard_by(watching: RealViewer) -> list[dict[str, Any]]:
     return heard
 
 
-async def test_every_picture_is_described_by_its_rtp_timestamp() -> None:
+def test_a_picture_is_described_where_its_stamp_does_not_follow_from_the_one_before() -> None:
+    channel = FakeChannel()
+    metadata, start = MetadataChannel(channel), 2**32 - 6000
+    for number in range(33):
+        metadata.describe(coded(number), (start + 3000 * number) % 2**32)
+    leap = replace(coded(33), stamp_ns=10**12)
+    metadata.describe(leap, start + 3000 * 33 - 2**32)
+    metadata.describe(replace(leap, key=H264_HALF), start + 3000 * 33 - 2**32)
+
+    told = [(message["stamp_us"], message["rendition"]) for message in channel.sent]
+    twice_a_second = [(number * FRAME_NS // 1000, "h264/full") for number in (0, 16, 32)]
+    assert told == [*twice_a_second, (10**9, "h264/full"), (10**9, "h264/half")]
+
+
+def test_what_a_viewer_could_not_take_is_told_later() -> None:
+    channel = FakeChannel()
+    metadata = MetadataChannel(channel)
+    channel.readyState = "connecting"
+    metadata.describe(coded(0), 0)
+    channel.readyState = "open"
+    metadata.describe(coded(1), 3000)
+
+    assert [message["rtp"] for message in channel.sent] == [3000]
+
+
+async def test_every_pictures_stamp_follows_from_what_its_viewer_is_told() -> None:
     before_us = time.time_ns() // 1000
     async with running(Source(), WebRtcSettings()) as (sessions, _), viewer() as watching:
         heard = await heard_by(watching)
         await watching.watch(sessions)
-        await watching.see(20)
+        await watching.see(40)
 
-        # aiortc hands out decoded pictures with their RTP timestamp, less that of the first it received. The channel
-        # may open a few pictures later than the video does.
-        described = {message["rtp"] for message in heard}
-        seen = [frame.pts or 0 for frame in watching.frames]
-        origins = [min(described) - timestamp for timestamp in seen[:5]]
-        assert any(described >= {origin + timestamp for timestamp in seen[5:]} for origin in origins)
-        for message in heard:
-            assert message["type"] == "frame"
-            assert before_us < message["stamp_us"] <= message["received_us"] <= message["encoded_us"]
-            assert message["rendition"] == "h264/full"
+    assert 2 <= len(heard) <= 5
+    for message in heard:
+        assert message["type"] == "frame"
+        assert before_us < message["stamp_us"] <= message["received_us"] <= message["encoded_us"]
+        assert message["rendition"] == "h264/full"
+        ticks = message["rtp"] - heard[0]["rtp"]
+        assert message["stamp_us"] - heard[0]["stamp_us"] == pytest.approx(ticks * 100 / 9, abs=25)
 
 
 async def test_detections_reach_every_viewer_who_asked_and_no_other() -> None:

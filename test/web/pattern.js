@@ -10,6 +10,7 @@ globalThis.picamPattern = (() => {
   /** Pixels of a cell on the canvas that is read. */
   const CELL = 8;
   const CAPTURE_TIMES = 2 ** 40;
+  const SAME_PICTURE_US = 1000;
 
   const canvas = document.createElement("canvas");
   canvas.width = COLUMNS * CELL;
@@ -50,6 +51,21 @@ globalThis.picamPattern = (() => {
     return { number, captureUs };
   }
 
+  /**
+   * The code of the picture that a callback of requestVideoFrameCallback is about.
+   *
+   * @returns {object | null | undefined} as `read`; undefined where a late callback finds the next picture on the screen,
+   *   whose own callback is still to come
+   */
+  function readPresented(video, { mediaTime }) {
+    const picture = new VideoFrame(video);
+    // Firefox gives pictures from afar no media time.
+    const isAnother = mediaTime > 0 && Math.abs(picture.timestamp - mediaTime * 1e6) > SAME_PICTURE_US;
+    const code = isAnother ? undefined : read(picture, picture.displayWidth, picture.displayHeight);
+    picture.close();
+    return code;
+  }
+
   /** Time from capture to `time` (performance.now's clock) [ms]; both clocks must be of one machine. */
   function ageMs(captureUs, time) {
     const nowUs = (performance.timeOrigin + time) * 1000;
@@ -58,7 +74,7 @@ globalThis.picamPattern = (() => {
   }
 
   /**
-   * Every picture presented within `seconds`: number and captureUs (null where unreadable), and what the browser
+   * The pictures presented within `seconds`: number and captureUs (null where unreadable), and what the browser
    * knows about it.
    */
   function collect(video, seconds) {
@@ -74,7 +90,8 @@ globalThis.picamPattern = (() => {
           return;
         }
         video.requestVideoFrameCallback(step);
-        const code = read(video);
+        const code = readPresented(video, metadata);
+        if (code === undefined) return;
         const { presentedFrames, presentationTime, expectedDisplayTime, rtpTimestamp, receiveTime } = metadata;
         const times = { presentedFrames, presentationTime, expectedDisplayTime, rtpTimestamp, receiveTime };
         const presentedMs = code && ageMs(code.captureUs, presentationTime);
@@ -84,5 +101,5 @@ globalThis.picamPattern = (() => {
     });
   }
 
-  return { read, ageMs, collect };
+  return { read, readPresented, ageMs, collect };
 })();

@@ -16,7 +16,8 @@ LIVE = "document.body.dataset.state === 'live'"
 COLLECT_BOXES = """new Promise((resolve) => {
   const frames = [];
   viewer.addEventListener("frame", ({ detail }) => {
-    const code = picamPattern.read(viewer.video);
+    const code = picamPattern.readPresented(viewer.video, detail.metadata);
+    if (code === undefined) return;
     const canvas = document.querySelector(".picam-boxes");
     const row = canvas.getContext("2d").getImageData(0, 400 * devicePixelRatio, canvas.width, 1).data;
     const edge = row.findIndex((value, index) => index % 4 === 3 && value > 100);

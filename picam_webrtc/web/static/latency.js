@@ -1,5 +1,7 @@
 /** How old the picture on the screen is, and where the time went. */
 
+import { isOf } from "./metadata.js";
+
 /** Figures are about the pictures of this many milliseconds. */
 const WINDOW_MS = 5000;
 const LARGEST_MS = 60_000;
@@ -40,7 +42,7 @@ export class LatencyMeter {
     // Stamps of a simulation or a recording are of another time: nothing can be said.
     if (Math.abs(total) > LARGEST_MS) return;
     // Boxes of another picture say nothing about this one's way: it did not wait for them.
-    const inferenceUs = found?.stamp_us === info.stamp_us ? found.inference_us : 0;
+    const inferenceUs = isOf(found, info) ? found.inference_us : 0;
     const stages = { ...robotStages(info, inferenceUs), ...ourStages(metadata, info, clock, shownAt) };
     this.#frames.push({ shownAt, total, stages });
     while (this.#frames[0].shownAt < shownAt - WINDOW_MS) this.#frames.shift();

@@ -1,13 +1,16 @@
 /**
  * What comes beside the pictures: the data channel `metadata`, JSON both ways, described in
- * picam_webrtc/streaming/metadata.py. Messages and pictures travel apart; they are put together here: a picture and
- * its `frame` message by the RTP timestamp, that and `detections` by the stamp, the time of capture.
+ * picam_webrtc/streaming/metadata.py. Messages and pictures travel apart; they are put together here: a picture's RTP
+ * timestamp and the `frame` message before it give its stamp, the time of capture, by which `detections` are found.
  */
 
 import { RobotClock } from "./clock.js";
 
-/** Messages of this many pictures are kept: a few seconds, far more than a jitter buffer holds. */
+/** This many messages of a kind are kept: seconds, far more than a jitter buffer holds. */
 const KEPT = 120;
+const US_PER_RTP_TICK = 100 / 9;
+/** RTP timestamps are rounded, stamps too. */
+const ROUNDING_US = 50;
 const PING_INTERVAL_MS = 2000;
 /** A quick first estimate: several pings at once, of which the quickest counts. */
 const FIRST_PINGS_MS = [0, 50, 100, 200, 400, 800];
@@ -30,17 +33,26 @@ const FIRST_PINGS_MS = [0, 50, 100, 200, 400, 800];
  * @typedef {object} FrameInfo
  * @property {number} rtp RTP timestamp
  * @property {number} stamp_us time of capture
- * @property {number} received_us arrival at the WebRTC node
- * @property {number} encoded_us end of encoding
  * @property {string} rendition such as "h264/full"
+ * @property {number} [received_us] arrival at the WebRTC node, of the pictures that a message was about
+ * @property {number} [encoded_us] end of encoding, of those too
  */
+
+/**
+ * @param {Detections | undefined} found
+ * @param {FrameInfo} info of a picture
+ * @returns {boolean} whether it was found in that very picture
+ */
+export function isOf(found, info) {
+  return found !== undefined && Math.abs(found.stamp_us - info.stamp_us) <= ROUNDING_US;
+}
 
 export class Metadata {
   clock = new RobotClock();
-  /** By RTP timestamp. @type {Map<number, FrameInfo>} */
-  #frames = new Map();
-  /** By stamp. @type {Map<number, Detections>} */
-  #detections = new Map();
+  /** @type {FrameInfo[]} */
+  #frames = [];
+  /** @type {Detections[]} */
+  #detections = [];
   #timers = [];
   #onNews;
 
@@ -60,8 +72,8 @@ export class Metadata {
   close() {
     for (const timer of this.#timers) clearTimeout(timer); // ends intervals too
     this.#timers = [];
-    this.#frames.clear();
-    this.#detections.clear();
+    this.#frames = [];
+    this.#detections = [];
     this.clock.reset();
   }
 
@@ -70,7 +82,11 @@ export class Metadata {
    * @returns {FrameInfo | undefined}
    */
   frame(rtpTimestamp) {
-    return this.#frames.get(rtpTimestamp);
+    if (rtpTimestamp === undefined || !this.#frames.length) return undefined;
+    const before = this.#frames.findLast(({ rtp }) => ticks(rtp, rtpTimestamp) >= 0) ?? this.#frames[0];
+    const { rtp, stamp_us: stampUs, rendition } = before;
+    if (rtp === rtpTimestamp) return before;
+    return { rtp: rtpTimestamp, stamp_us: stampUs + ticks(rtp, rtpTimestamp) * US_PER_RTP_TICK, rendition };
   }
 
   /**
@@ -78,11 +94,9 @@ export class Metadata {
    * @returns {Detections | undefined} what was found in it, else what was found last before it
    */
   detections({ stamp_us: stampUs }) {
-    const exact = this.#detections.get(stampUs);
-    if (exact) return exact;
     let newest = undefined;
-    for (const found of this.#detections.values())
-      if (found.stamp_us < stampUs && found.stamp_us > (newest?.stamp_us ?? 0)) newest = found;
+    for (const found of this.#detections)
+      if (found.stamp_us <= stampUs + ROUNDING_US && found.stamp_us > (newest?.stamp_us ?? 0)) newest = found;
     return newest;
   }
 
@@ -90,15 +104,20 @@ export class Metadata {
     const arrivedAt = performance.now();
     const message = JSON.parse(text);
     if (message.type === "pong") this.clock.add(message.t0, message.received_us, message.sent_us, arrivedAt);
-    else if (message.type === "frame") this.#keep(this.#frames, message.rtp, message);
-    else if (message.type === "detections") this.#keep(this.#detections, message.stamp_us, message);
+    else if (message.type === "frame") this.#keep(this.#frames, message);
+    else if (message.type === "detections") this.#keep(this.#detections, message);
   }
 
-  #keep(map, key, value) {
-    map.set(key, value);
-    if (map.size > KEPT) map.delete(map.keys().next().value);
+  #keep(messages, message) {
+    messages.push(message);
+    if (messages.length > KEPT) messages.shift();
     this.#onNews();
   }
+}
+
+/** From one RTP timestamp to another: 32 bits that begin again at 0. */
+function ticks(from, to) {
+  return (to - from) | 0;
 }
 
 function pingAt(now) {

@@ -24,7 +24,7 @@
 import { Boxes } from "./boxes.js";
 import { onEachFrame } from "./frames.js";
 import { LatencyMeter } from "./latency.js";
-import { Metadata } from "./metadata.js";
+import { Metadata, isOf } from "./metadata.js";
 import { MjpegPlayer } from "./mjpeg.js";
 import { snapshot } from "./recorder.js";
 import { WhepClient, WhepProblem, WhepState } from "./whep.js";
@@ -237,8 +237,8 @@ export class Viewer extends EventTarget {
     const found = this.#metadata.detections(info);
     if (!this.#info) this.#latency.add(this.#presented, info, found, this.#metadata.clock);
     this.#info = info;
-    this.#boxesAreExact = found?.stamp_us === info.stamp_us;
-    this.#showBoxes(found, found ? (info.stamp_us - found.stamp_us) / 1000 : 0);
+    this.#boxesAreExact = isOf(found, info);
+    this.#showBoxes(found, found && !this.#boxesAreExact ? (info.stamp_us - found.stamp_us) / 1000 : 0);
   }
 
   #showBoxes(found, ageMs) {

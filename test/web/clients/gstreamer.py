@@ -82,8 +82,9 @@ class Player:
         pad.link(sink.get_static_pad("sink"))
 
     def on_picture(self, *_args: object) -> None:
-        self.pictures += 1
-        if self.pictures >= self.wanted:
+        if self.pictures < self.wanted:  # more may come before the loop has ended
+            self.pictures += 1
+        if self.pictures == self.wanted:
             self.loop.quit()
 
 
