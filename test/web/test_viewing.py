@@ -50,6 +50,7 @@ async def test_the_boxes_drawn_are_those_of_the_very_picture(browser: Browser, t
         await read_patterns(page)
         await wait_until(page, "globalThis.viewer?.boxes.shown")
         frames = await page.evaluate(COLLECT_BOXES)
+        assert page.errors == []
 
     readable = [frame for frame in frames if frame["number"] is not None]
     assert len(readable) >= 0.99 * len(frames)
@@ -57,4 +58,3 @@ async def test_the_boxes_drawn_are_those_of_the_very_picture(browser: Browser, t
     drawn = [frame for frame in readable if abs((frame["edge"] or 0) - (100 + frame["number"] % 64 * 10)) <= 2]
     assert len(own) >= 0.99 * len(readable)
     assert len(drawn) >= 0.99 * len(readable)
-    assert page.errors == []

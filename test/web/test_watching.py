@@ -31,6 +31,7 @@ from test.web.robot import find_the_frame_number, running_robot
 pytestmark = pytest.mark.browser
 
 SMALL = CameraSettings(source="test_pattern", width=640, height=360)
+PATIENCE_S = 10.0
 RECORDED_S = 3
 LIVE = "document.body.dataset.state === 'live'"
 FALLBACK = "document.body.dataset.state === 'fallback'"
@@ -81,11 +82,11 @@ async def test_a_stream_plays_and_says_how_late_it_is(browser: Browser) -> None:
             page, "(s => s.length && [...s].map((li) => li.textContent))(document.querySelectorAll('#stages li'))"
         )
         rendition = await wait_until(page, "document.querySelector('#rendition').textContent")
+        assert page.errors == []
 
     assert 1 < float(latency.removesuffix(" ms")) < 1000
     assert any(stage.startswith("encode") for stage in stages)
     assert rendition.startswith("640×360 ")
-    assert page.errors == []
 
 
 async def test_the_grid_plays_all_streams_and_one_click_leads_to_full_view(browser: Browser) -> None:
@@ -99,10 +100,10 @@ async def test_the_grid_plays_all_streams_and_one_click_leads_to_full_view(brows
         await page.click(".tile[href$=raw]")
         await wait_until(page, "location.search === '?stream=raw'")
         await wait_until(page, f"{LIVE} && document.querySelectorAll('video').length === 1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(robot.sessions) > 1:  # noqa: ASYNC110 -- the tiles' sessions end on the server
                 await asyncio.sleep(0.05)
-    assert page.errors == []
+        assert page.errors == []
 
 
 @pytest.mark.parametrize("boxes", [True, False])
@@ -117,6 +118,7 @@ async def test_a_snapshot_is_a_png_at_full_size_with_or_without_boxes(browser: B
             await page.press("b")
         await page.press("s")
         name, png = await next_download(page)
+        assert page.errors == []
 
     picture = picture_of(png)
     code = read_code(picture)
@@ -127,7 +129,6 @@ async def test_a_snapshot_is_a_png_at_full_size_with_or_without_boxes(browser: B
     red, green, blue = (int(color[index : index + 2], 16) for index in (1, 3, 5))
     distances = np.abs(picture[400, left - 1 : left + 2].astype(int) - (blue, green, red)).max(axis=1)
     assert bool(distances.min() < 24) is boxes
-    assert page.errors == []
 
 
 async def test_a_recording_is_a_film_that_plays(browser: Browser) -> None:
@@ -141,6 +142,7 @@ async def test_a_recording_is_a_film_that_plays(browser: Browser) -> None:
         await wait_until(page, f"document.querySelector('video').currentTime > {began + RECORDED_S}")
         await page.press("r")
         name, film = await next_download(page)
+        assert page.errors == []
 
     assert Path(name).suffix in (".webm", ".mp4")
     with av.open(io.BytesIO(film), "r") as container:
@@ -149,7 +151,6 @@ async def test_a_recording_is_a_film_that_plays(browser: Browser) -> None:
     assert len(frames) >= 15 * RECORDED_S, "a browser without a GPU may leave out frames, but not most of them"
     assert len(numbers) >= 0.9 * len(frames)
     assert numbers == sorted(numbers)
-    assert page.errors == []
 
 
 async def test_a_wrong_token_is_refused_in_words_and_the_right_one_lets_in(browser: Browser) -> None:
@@ -208,17 +209,22 @@ async def test_where_webrtc_is_switched_off_plain_pictures_come_in_firefox() -> 
         await plays_plain_pictures(await firefox.open(robot.url))
 
 
+async def number_in_a_snapshot(page: Page) -> int:
+    await page.press("s")
+    code = read_code(picture_of((await next_download(page))[1]))
+    assert code is not None
+    return code.frame_number
+
+
 async def plays_plain_pictures(page: Page) -> None:
     """Pictures change, and a snapshot is one of them."""
     await wait_until(page, FALLBACK)
     await page.evaluate(CATCH_DOWNLOADS)
-    numbers = []
-    for _ in range(2):
-        await page.press("s")
-        code = read_code(picture_of((await next_download(page))[1]))
-        assert code is not None
-        numbers.append(code.frame_number)
-    assert numbers[0] < numbers[1]
+    first = number = await number_in_a_snapshot(page)
+    async with asyncio.timeout(PATIENCE_S):
+        while number == first:
+            number = await number_in_a_snapshot(page)
+    assert number > first
     assert own_errors(page) == []
 
 
@@ -231,8 +237,7 @@ async def test_a_silent_camera_is_shown_as_stale_and_as_live_when_it_speaks_agai
         assert await page.evaluate("getComputedStyle(document.querySelector('video')).filter") != "none"
         robot.capture.start()
         await wait_until(page, LIVE)
-
-    assert page.errors == []
+        assert page.errors == []
 
 
 async def test_every_button_has_a_name_and_can_be_reached_by_keyboard(browser: Browser) -> None:

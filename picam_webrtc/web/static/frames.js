@@ -1,4 +1,6 @@
-/** A call for each picture that a video element presents. */
+/** A call for each picture that a video element presents, and that picture's pixels. */
+
+const SAME_PICTURE_US = 1000;
 
 /**
  * @param {HTMLVideoElement} video
@@ -32,4 +34,20 @@ function onAnimationFrame(video, onFrame) {
   };
   handle = requestAnimationFrame(step);
   return () => cancelAnimationFrame(handle);
+}
+
+/**
+ * The picture that a call is about, as a VideoFrame to be closed, or the element itself in a browser without them.
+ *
+ * @param {HTMLVideoElement} video
+ * @param {object} metadata what the call was given
+ * @returns {VideoFrame | HTMLVideoElement | null} null where the call comes late: another picture is there already
+ */
+export function pictureOf(video, { mediaTime }) {
+  if (typeof VideoFrame === "undefined") return video;
+  const picture = new VideoFrame(video);
+  // Firefox gives pictures from afar no media time.
+  if (!mediaTime || Math.abs(picture.timestamp - mediaTime * 1e6) < SAME_PICTURE_US) return picture;
+  picture.close();
+  return null;
 }

@@ -11,14 +11,14 @@ const CHUNK_MS = 1000;
 /**
  * The picture being shown, at its own size.
  *
- * @param {HTMLVideoElement | HTMLCanvasElement} picture
+ * @param {HTMLVideoElement | HTMLCanvasElement | VideoFrame} picture
  * @param {import("./metadata.js").FrameInfo["detections"]} [detections] drawn into it
  * @returns {Promise<Blob>} PNG
  */
 export async function snapshot(picture, detections = undefined) {
   const canvas = document.createElement("canvas");
-  canvas.width = picture.videoWidth ?? picture.width;
-  canvas.height = picture.videoHeight ?? picture.height;
+  canvas.width = picture.displayWidth ?? picture.videoWidth ?? picture.width;
+  canvas.height = picture.displayHeight ?? picture.videoHeight ?? picture.height;
   const context = canvas.getContext("2d");
   context.drawImage(picture, 0, 0);
   if (detections) {

@@ -22,7 +22,7 @@
  */
 
 import { Boxes } from "./boxes.js";
-import { onEachFrame } from "./frames.js";
+import { onEachFrame, pictureOf } from "./frames.js";
 import { LatencyMeter } from "./latency.js";
 import { Metadata, isOf } from "./metadata.js";
 import { MjpegPlayer } from "./mjpeg.js";
@@ -183,10 +183,13 @@ export class Viewer extends EventTarget {
     return new Promise((resolve) => {
       const deadline = performance.now() + SNAPSHOT_PATIENCE_S * 1000;
       const onFrame = ({ detail }) => {
-        const isExact = detail.boxes !== null && detail.boxes.ageMs === 0;
-        if (!isExact && performance.now() < deadline) return;
-        this.removeEventListener("frame", onFrame);
-        resolve(snapshot(this.#video, detail.boxes ?? undefined));
+        const picture = pictureOf(this.#video, detail.metadata);
+        const isExact = picture !== null && detail.boxes?.ageMs === 0;
+        if (isExact || performance.now() > deadline) {
+          this.removeEventListener("frame", onFrame);
+          resolve(snapshot(picture ?? this.#video, detail.boxes ?? undefined));
+        }
+        picture?.close?.();
       };
       this.addEventListener("frame", onFrame);
     });

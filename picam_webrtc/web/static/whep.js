@@ -53,6 +53,8 @@ const FINAL_PROBLEMS = new Set([WhepProblem.NOT_ALLOWED, WhepProblem.NO_CODEC, W
 const CONNECT_DEADLINE_S = 10;
 /** "disconnected" often heals by itself; the stream is late by then, so no longer than this. */
 const DISCONNECTED_GRACE_S = 2;
+/** How long an open connection waits for the server to take our leave. */
+const CLOSE_PATIENCE_S = 1;
 /** Candidates come in bursts: one request carries a burst. */
 const TRICKLE_DELAY_S = 0.05;
 const FIRST_BACKOFF_S = 0.3;
@@ -266,7 +268,7 @@ export class WhepClient {
       if (!flowing || !waiting.length || signal.aborted) return;
       const candidates = waiting;
       waiting = [];
-      this.#patch(candidateFragment(peer.localDescription.sdp, candidates));
+      this.#patch(candidateFragment(peer.localDescription.sdp, candidates), signal);
     };
     peer.onicecandidate = ({ candidate }) => {
       waiting.push(candidate?.candidate ? candidate : null);
@@ -279,7 +281,7 @@ export class WhepClient {
     };
   }
 
-  async #patch(fragment) {
+  async #patch(fragment, signal) {
     const session = this.#session;
     if (!session?.etag) return;
     try {
@@ -287,26 +289,31 @@ export class WhepClient {
         method: "PATCH",
         headers: this.#headers({ "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": session.etag }),
         body: fragment,
+        signal,
       });
     } catch {
       // The candidates in the answer usually suffice; if they do not, the connect deadline tells.
     }
   }
 
-  #endOwnSession() {
-    if (this.#session) this.#delete(this.#session);
+  async #endOwnSession() {
+    const session = this.#session;
     this.#session = null;
+    if (session) await this.#delete(session);
   }
 
-  #delete(session) {
+  async #delete(session) {
     // keepalive lets the request outlive the page. Where it fails, the server reaps the session by itself.
-    fetch(session.url, { method: "DELETE", headers: this.#headers(), keepalive: true }).catch(() => {});
+    await fetch(session.url, { method: "DELETE", headers: this.#headers(), keepalive: true }).catch(() => {});
   }
 
   #release() {
-    this.#endOwnSession();
-    this.#peer?.close();
+    const peer = this.#peer;
     this.#peer = null;
+    if (!peer) return;
+    // Only then: a server that sees the connection close ends the session by itself, and knows it no longer.
+    const patience = new Promise((resolve) => setTimeout(resolve, CLOSE_PATIENCE_S * 1000));
+    Promise.race([this.#endOwnSession(), patience]).then(() => peer.close());
   }
 
   #headers(headers = {}) {
