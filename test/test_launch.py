@@ -1,6 +1,7 @@
 """The launch file, read with recorders in the place of launch and launch_ros, which no registry has."""
 
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -261,3 +262,10 @@ def node_entries(sections: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
             yield name.strip("/"), entry
         else:
             yield from node_entries(entry)
+
+
+def test_under_launch_testing_both_shapes_work() -> None:
+    pytest.importorskip("launch_testing", reason="launch and launch_ros come with a ROS installation only")
+    pytest.importorskip("launch_ros", reason="launch and launch_ros come with a ROS installation only")
+    test_file = ROOT / "test" / "launch" / "pipeline_launch_test.py"
+    subprocess.run([sys.executable, "-m", "launch_testing.launch_test", test_file], check=True, timeout=120)

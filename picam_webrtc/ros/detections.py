@@ -2,42 +2,27 @@
 
 from collections.abc import Callable
 
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from std_msgs.msg import String
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.detection_json import detections_from_json, detections_json
 from picam_webrtc.errors import MalformedDetections
-from picam_webrtc.ros.qos import detections_qos
+from picam_webrtc.ros.gated_publisher import GatedPublisher
+from picam_webrtc.ros.qos import OVERRIDABLE, reliable_qos
 
 TOPIC = "detections_json"
 
 
-class DetectionsPublisher:
-    """Publishes while somebody subscribes. `on_demand` is called on the thread that spins the node."""
+class DetectionsPublisher(GatedPublisher[String]):
+    """Calls `on_change()` on the thread that spins the node whenever `demanded` may have changed."""
 
-    def __init__(self, node: Node, on_demand: Callable[[bool], None]) -> None:
-        self._node = node
-        self._on_demand = on_demand
-        self.demanded = False
-        self._publisher = node.create_publisher(
-            String, TOPIC, detections_qos(), event_callbacks=PublisherEventCallbacks(matched=self._on_matched)
-        )
+    def __init__(self, node: Node, on_change: Callable[[], None]) -> None:
+        super().__init__(node, String, TOPIC, on_change)
 
-    def publish(self, detections: Detections) -> None:
+    def tell(self, detections: Detections) -> None:
         """From any thread."""
-        if self.demanded:
-            self._publisher.publish(String(data=detections_json(detections)))
-
-    def close(self) -> None:
-        self._node.destroy_publisher(self._publisher)
-
-    def _on_matched(self, event: "object") -> None:
-        demanded = event.current_count > 0  # type: ignore[attr-defined]
-        if demanded != self.demanded:
-            self.demanded = demanded
-            self._on_demand(demanded)
+        self.publish(lambda: String(data=detections_json(detections)))
 
 
 class DetectionsSubscription:
@@ -48,7 +33,9 @@ class DetectionsSubscription:
         self._topic = topic
         self._on_detections = on_detections
         self._complaint = ""
-        self._subscription = node.create_subscription(String, topic, self._on_message, detections_qos())
+        self._subscription = node.create_subscription(
+            String, topic, self._on_message, reliable_qos(), qos_overriding_options=OVERRIDABLE
+        )
 
     def close(self) -> None:
         self._node.destroy_subscription(self._subscription)

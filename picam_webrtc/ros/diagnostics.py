@@ -10,9 +10,12 @@ from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros.on_demand import STEADY
+from picam_webrtc.ros.qos import OVERRIDABLE
 from picam_webrtc.settings import InferenceSettings
 
 PERIOD_S = 1.0
+DEPTH = 1
+"""What is reported next says all that the report before it said."""
 LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
 METADATA = {
     "SensorTemperature": "Sensor temperature (°C)",
@@ -43,7 +46,9 @@ class Diagnostics:
         self._name = f"{node.get_fully_qualified_name().lstrip('/')}: {task}"
         self._hardware_id = hardware_id
         self._report = report
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._publisher = node.create_publisher(
+            DiagnosticArray, "/diagnostics", DEPTH, qos_overriding_options=OVERRIDABLE
+        )
         self._timer = node.create_timer(PERIOD_S, self._publish, clock=STEADY)
 
     def _publish(self) -> None:

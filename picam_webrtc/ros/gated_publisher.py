@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 
-from picam_webrtc.ros.qos import OVERRIDABLE, image_publisher_qos
+from picam_webrtc.ros.qos import OVERRIDABLE, reliable_qos
 
 M = TypeVar("M")
 
@@ -21,7 +21,7 @@ class GatedPublisher(Generic[M]):
         self._publisher = node.create_publisher(
             message_type,
             topic,
-            image_publisher_qos(),
+            reliable_qos(),
             event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
             qos_overriding_options=OVERRIDABLE,
         )

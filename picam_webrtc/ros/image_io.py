@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.messages import frame_from_message, image_message
-from picam_webrtc.ros.qos import OVERRIDABLE, OVERRIDABLE_DEPTH, image_publisher_qos, image_subscription_qos
+from picam_webrtc.ros.qos import OVERRIDABLE, OVERRIDABLE_DEPTH, image_subscription_qos, reliable_qos
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ImagePublisher:
         self._publisher = node.create_publisher(
             Image,
             topic,
-            image_publisher_qos(),
+            reliable_qos(),
             event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
             qos_overriding_options=OVERRIDABLE,
         )

@@ -28,7 +28,7 @@ class InferenceNode:
         self._subscriptions: tuple[ImageSubscription, ...] = ()
         self._demand = OnDemand(node, self._start, self._stop)
         self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
-        self._detections = DetectionsPublisher(node, lambda _: self._update_demand())
+        self._detections = DetectionsPublisher(node, self._update_demand)
         self._vision = make_vision_publisher(node, self._update_demand)
         device = parameters.settings.delegate or "CPU"
         self._diagnostics = Diagnostics(node, "inference", device, self._report)
@@ -75,7 +75,7 @@ class InferenceNode:
         # First what is small, so that it is there when the picture comes.
         if result.detections is not None:
             found = replace(result.detections, inference_ns=result.inference_ns, drawn=settings.overlay)
-            self._detections.publish(found)
+            self._detections.tell(found)
             if self._vision is not None:
                 self._vision.publish(found, settings.class_ids)
         self._images.publish(result.frame)

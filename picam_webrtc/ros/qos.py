@@ -1,10 +1,10 @@
-"""Quality of service of the image topics."""
+"""Quality of service of our topics."""
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 PUBLISHER_DEPTH = 8
-"""Frames kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
+"""Messages kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
 
 VIDEO_DEPTH = 30
 """Coded pictures kept: they are small, and one that is lost spoils all up to the next key frame."""
@@ -13,8 +13,10 @@ OVERRIDABLE = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY, 
 OVERRIDABLE_DEPTH = QoSOverridingOptions((QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY))
 
 
-def image_publisher_qos() -> QoSProfile:
-    """Reliable, as camera drivers publish: best-effort and reliable subscribers can both connect."""
+def reliable_qos() -> QoSProfile:
+    """For images as camera drivers publish them, since best-effort and reliable subscribers can both connect, and for
+    what is small and belongs to them.
+    """
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 
 
@@ -26,11 +28,6 @@ def image_subscription_qos(reliability: ReliabilityPolicy, depth: int = 1) -> Qo
 def video_publisher_qos() -> QoSProfile:
     """For coded video."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=VIDEO_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
-
-
-def detections_qos() -> QoSProfile:
-    """Small, and each belongs to a picture: all are wanted, none for long."""
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 
 
 def latched_qos() -> QoSProfile:

@@ -15,7 +15,7 @@ from picam_webrtc.ros.compressed_io import CompressedSubscription
 from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
-from picam_webrtc.ros.qos import image_subscription_qos
+from picam_webrtc.ros.qos import OVERRIDABLE, image_subscription_qos
 from picam_webrtc.ros.sim_time import StampClock
 from picam_webrtc.streaming.stream import Stream
 
@@ -105,7 +105,9 @@ class StreamTopic:
         if not self._local.has(self.topic):
             topic = f"{_picture_topic(self.topic).rpartition('/')[0]}/camera_info"
             qos = image_subscription_qos(ReliabilityPolicy.BEST_EFFORT)
-            self._infos = self._node.create_subscription(CameraInfo, topic, lambda _: self._info_rate.count(), qos)
+            self._infos = self._node.create_subscription(
+                CameraInfo, topic, lambda _: self._info_rate.count(), qos, qos_overriding_options=OVERRIDABLE
+            )
 
     def _is_compressed(self) -> bool:
         types = {one.topic_type for one in self._node.get_publishers_info_by_topic(self.topic)}

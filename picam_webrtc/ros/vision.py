@@ -11,7 +11,7 @@ from picam_webrtc.detection import Detection, Detections
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.ros.gated_publisher import GatedPublisher
 from picam_webrtc.ros.messages import header
-from picam_webrtc.ros.qos import latched_qos
+from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,9 @@ class VisionPublisher:
         self._messages = messages
         self._told: tuple[Labels, float] | None = None
         self._detections = GatedPublisher(node, messages.Detection2DArray, DETECTIONS_TOPIC, on_change)
-        self._labels = node.create_publisher(messages.LabelInfo, LABELS_TOPIC, latched_qos())
+        self._labels = node.create_publisher(
+            messages.LabelInfo, LABELS_TOPIC, latched_qos(), qos_overriding_options=OVERRIDABLE
+        )
 
     @property
     def demanded(self) -> bool:

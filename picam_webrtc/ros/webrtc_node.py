@@ -14,7 +14,7 @@ from picam_webrtc.ros.life import ManageableNode, live
 from picam_webrtc.ros.network_report import network_report
 from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.qos import latched_qos
+from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.ros.runtime import Runtime, background, forward_logs, run
 from picam_webrtc.ros.stream_health import StreamHealth
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
@@ -59,7 +59,7 @@ async def serve_streams(
 
 def viewers_topic(stack: AsyncExitStack, node: Node, runtime: Runtime) -> Callable[[int], None]:
     """Publishes how many watch; whoever subscribes later gets the last count."""
-    publisher = node.create_publisher(Int32, "viewers", latched_qos())
+    publisher = node.create_publisher(Int32, "viewers", latched_qos(), qos_overriding_options=OVERRIDABLE)
     # By the spinning thread, which may have a count to publish yet.
     stack.callback(runtime.call_soon, lambda: node.destroy_publisher(publisher))
 

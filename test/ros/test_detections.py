@@ -28,12 +28,12 @@ def test_the_topic_is_beside_the_image(image: str, topic: str) -> None:
 def test_they_are_published_while_somebody_subscribes() -> None:
     with running_node("detections") as (runtime, node):
         demand, taken = list[bool](), list[Detections]()
-        publisher = DetectionsPublisher(node, demand.append)
-        publisher.publish(FOUND)
+        publisher = DetectionsPublisher(node, lambda: demand.append(publisher.demanded))
+        publisher.tell(FOUND)
         subscription = DetectionsSubscription(node, "detections_json", taken.append)
         runtime.spin()
         wait_until(lambda: demand == [True], "the subscriber is noticed")
-        publisher.publish(FOUND)
+        publisher.tell(FOUND)
         wait_until(lambda: taken, "the message")
         on_spin_thread(runtime, subscription.close)
         wait_until(lambda: demand == [True, False], "the subscriber's end is noticed")
