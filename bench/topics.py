@@ -26,7 +26,7 @@ import numpy as np
 import rclpy
 from domain_coordinator import domain_id
 from rclpy.executors import ExternalShutdownException
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from bench import bandwidth
@@ -114,7 +114,7 @@ def subscribe_ours(reliability: str) -> None:
         if reliability == "reliable":
             ImageSubscription(node, TOPIC, LocalTopics(), take)
         else:
-            qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+            qos = qos_profile_sensor_data  # as other robot nodes subscribe
             node.create_subscription(Image, TOPIC, lambda message: take(frame_from_message(message)), qos)
         runtime.spin()
         reception.report_when_told()

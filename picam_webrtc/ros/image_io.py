@@ -13,7 +13,13 @@ from sensor_msgs.msg import Image
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.messages import frame_from_message, image_message
-from picam_webrtc.ros.qos import OVERRIDABLE, OVERRIDABLE_DEPTH, image_subscription_qos, reliable_qos
+from picam_webrtc.ros.qos import (
+    OVERRIDABLE,
+    OVERRIDABLE_DEPTH,
+    SUBSCRIPTION_DEPTH,
+    image_subscription_qos,
+    reliable_qos,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +125,12 @@ class AdaptiveSubscription:
     """
 
     def __init__(
-        self, node: Node, message_type: type[Any], topic: str, on_message: Callable[[Any], None], depth: int = 1
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        on_message: Callable[[Any], None],
+        depth: int = SUBSCRIPTION_DEPTH,
     ) -> None:
         self._node = node
         self._message_type = message_type

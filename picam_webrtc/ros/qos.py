@@ -6,6 +6,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 PUBLISHER_DEPTH = 8
 """Messages kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
 
+SUBSCRIPTION_DEPTH = 4
+"""Frames kept for a subscriber of ours that is held up for a moment; taking one takes a fraction of a frame's time."""
+
 VIDEO_DEPTH = 30
 """Coded pictures kept: they are small, and one that is lost spoils all up to the next key frame."""
 
@@ -20,8 +23,8 @@ def reliable_qos() -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=PUBLISHER_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 
 
-def image_subscription_qos(reliability: ReliabilityPolicy, depth: int = 1) -> QoSProfile:
-    """Only the newest frame matters to our consumers, unless it is a picture of a coded video."""
+def image_subscription_qos(reliability: ReliabilityPolicy, depth: int = SUBSCRIPTION_DEPTH) -> QoSProfile:
+    """For our consumers, to whom only the newest frame matters unless it is a picture of a coded video."""
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability)
 
 
