@@ -27,7 +27,10 @@ NODES: dict[str, type[Settings]] = {
 }
 CAMERA_NODES = ("camera_node", "inference_node")
 PACKAGE = "picam_webrtc"
-NODE_PARAMETERS = ("source", "bag", "video_file", "model", "transform", "host", "port", "discover", "managed")
+NODE_PARAMETERS = (
+    *("source", "bag", "video_file", "model", "transform", "overlay"),
+    *("host", "port", "discover", "managed"),
+)
 """Node parameters that are launch arguments too; the others are set through params_file."""
 CAMERA_PARAMETERS = ("source", "camera", "video_file", "model", "transform")
 """The same for the launch file that adds a camera."""

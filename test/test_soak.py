@@ -7,7 +7,7 @@ import pytest
 from bench.process_figures import Holdings
 from bench.soak import MOST_MORE_DESCRIPTORS, MOST_MORE_THREADS, growth, run
 
-MINUTES = float(os.environ.get("PICAM_WEBRTC_SOAK_MINUTES", "0.75"))
+MINUTES = float(os.environ.get("PICAM_WEBRTC_SOAK_MINUTES", "3"))
 MOST_MORE_MB = 15.0
 """In so short a time caches are still being filled; `make soak` measures the slope after that."""
 

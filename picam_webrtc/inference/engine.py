@@ -29,12 +29,18 @@ NS_PER_S = 1_000_000_000
 class InferenceResult:
     """A frame that has been looked at, with its source's stamp and frame_id.
 
-    `detections` is None when no model looked at it; `inference_ns` is the time that took, 0 then.
+    `findings` is None when no model looked at it; `inference_ns` is the time that took, 0 then. `drawn` tells whether
+    the frame shows the findings.
     """
 
     frame: Frame
-    detections: Detections | None
-    inference_ns: int
+    findings: Findings | None = None
+    inference_ns: int = 0
+    drawn: bool = False
+
+    @property
+    def detections(self) -> Detections | None:
+        return None if self.findings is None else self.findings.detections
 
 
 class FrameDetector(Protocol):
@@ -179,7 +185,7 @@ class Engine:
 
     def _process(self, work: Work) -> None:
         settings, detector = self._setup
-        result = InferenceResult(work.picture, None, 0)
+        result = InferenceResult(work.picture)
         if detector is not None and settings.enabled:
             try:
                 result = _transform(work, settings, detector)
@@ -201,7 +207,8 @@ def _transform(work: Work, settings: InferenceSettings, detector: FrameDetector)
     frame = picture if work.frame is work.picture else work.frame
     findings = detector.detect(frame, settings, picture)
     elapsed = time.perf_counter_ns() - started
-    return InferenceResult(draw(picture, findings) if settings.overlay else picture, findings.detections, elapsed)
+    shown = draw(picture, findings) if settings.overlay else picture
+    return InferenceResult(shown, findings, elapsed, drawn=settings.overlay)
 
 
 def _infer(slot: Latest[Work], process: Callable[[Work], None]) -> None:

@@ -1,4 +1,4 @@
-"""inference_node: `image_raw` through a TFLite model to `image_processed`, only while somebody subscribes to that."""
+"""inference_node: `image_raw` through a TFLite model to topics, only while somebody subscribes to one of them."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -6,6 +6,7 @@ from dataclasses import replace
 from rclpy.node import Node
 
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.detections import DetectionsPublisher
 from picam_webrtc.ros.diagnostics import Diagnostics, Report, inference_report
@@ -28,6 +29,7 @@ class InferenceNode:
         self._subscriptions: tuple[ImageSubscription, ...] = ()
         self._demand = OnDemand(node, self._start, self._stop)
         self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
+        self._overlays = ImagePublisher(node, "image_overlay", local, lambda _: self._update_demand())
         self._detections = DetectionsPublisher(node, self._update_demand)
         self._vision = make_vision_publisher(node, self._update_demand)
         device = parameters.settings.delegate or "CPU"
@@ -63,8 +65,8 @@ class InferenceNode:
             self._vision.tell_labels(self.engine.labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
-        vision_demanded = self._vision is not None and self._vision.demanded
-        self._demand.want(self._images.demanded or self._detections.demanded or vision_demanded)
+        topics = (self._images, self._overlays, self._detections, self._vision)
+        self._demand.want(any(topic is not None and topic.demanded for topic in topics))
 
     def allow(self, allowed: bool) -> None:
         """Take and give frames, or rest, whoever subscribes."""
@@ -74,11 +76,14 @@ class InferenceNode:
         settings = self.engine.settings
         # First what is small, so that it is there when the picture comes.
         if result.detections is not None:
-            found = replace(result.detections, inference_ns=result.inference_ns, drawn=settings.overlay)
+            found = replace(result.detections, inference_ns=result.inference_ns, drawn=result.drawn)
             self._detections.tell(found)
             if self._vision is not None:
                 self._vision.publish(found, settings.class_ids)
         self._images.publish(result.frame)
+        if self._overlays.demanded:
+            findings = None if result.drawn else result.findings
+            self._overlays.publish(result.frame if findings is None else draw(result.frame, findings))
 
     def _report(self) -> Report:
         return inference_report(self.engine.settings, self.engine.snapshot())
@@ -93,6 +98,7 @@ class InferenceNode:
         self._demand.close()
         self._diagnostics.close()
         self._images.close()
+        self._overlays.close()
         self._detections.close()
         if self._vision is not None:
             self._vision.close()

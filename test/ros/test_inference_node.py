@@ -146,6 +146,16 @@ def test_parameters_change_what_is_found_and_shown_while_it_runs(model: str, tmp
         running.next(texts, lambda text: [item.class_id for item in found(text).items] == [5])
 
 
+def test_the_overlay_stays_a_topic_where_the_processed_picture_is_clean(model: str) -> None:
+    with robot(f"model:={model}", "overlay:=false") as running:
+        clean, drawn = running.listen(Image, "image_processed"), running.listen(Image, "image_overlay")
+
+        picture = running.next(drawn, lambda picture: set(picture.data) != {128})
+        wait_until(lambda: any(stamp_of(one.header.stamp) == stamp_of(picture.header.stamp) for one in clean), "it")
+
+    assert all(set(one.data) == {128} for one in clean)
+
+
 def test_a_model_that_does_not_load_is_refused_with_the_reason_and_the_old_one_goes_on(
     model: str, tmp_path: Path
 ) -> None:

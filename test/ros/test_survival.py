@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
 PARAMETERS: dict[str, ParameterValue] = {
     "source": "test_pattern", "transform": "none", "port": 0, "width": 640, "height": 360,
 }  # fmt: skip
-KILLS = int(os.environ.get("PICAM_WEBRTC_KILLS", "6"))
+KILLS = int(os.environ.get("PICAM_WEBRTC_KILLS", "20"))
 """Of camera and inference in turn."""
 RECOVERY_S = 3.0
 MOST_MORE_DESCRIPTORS = 4

@@ -13,9 +13,10 @@ import cv2
 import pytest
 import skimage
 
+from picam_webrtc.launching import camera_streams
 from picam_webrtc.models import fetch
 from picam_webrtc.settings import ParameterValue
-from test.browser import Browser, Page, open_chromium, wait_until
+from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
 from test.film import film_of
 from test.pipeline import NodeProcess, node_process
 
@@ -61,6 +62,13 @@ def pipeline() -> Iterator[Pipeline]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(params=[open_chromium, open_firefox])
+async def each_browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    open_browser: OpenBrowser = request.param
+    async with open_browser() as browser:
         yield browser
 
 
@@ -158,9 +166,9 @@ async def test_a_cat_in_a_video_file_is_seen_with_its_box(browser: Browser, tmp_
     assert screenshot.shape == (720, 1280, 3)
 
 
-async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(browser: Browser) -> None:
+async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(each_browser: Browser) -> None:
     with running_pipeline({**TEST_PATTERN, "transform": "tflite", "enabled": False}) as pipeline:
-        async with watching(browser, pipeline.url) as page:
+        async with watching(each_browser, pipeline.url) as page:
             threshold = "document.querySelector('[data-parameter=\"inference_node.threshold\"]')"
             await page.press("c")
             await wait_until(page, f"{threshold} !== null")
@@ -192,10 +200,21 @@ async def parameter_becomes(operator: aiohttp.ClientSession, url: str, name: str
         await asyncio.sleep(0.1)
 
 
+async def test_two_cameras_are_four_streams_on_one_page(each_browser: Browser) -> None:
+    streams = (*camera_streams("/front"), *camera_streams("/rear"))
+    parameters = {**TEST_PATTERN, "streams": streams, "width": 640, "height": 360}
+    with node_process("picam_webrtc", parameters, arguments=["--cameras", "/front", "/rear"]) as robot:
+        url = (await asyncio.to_thread(robot.wait_for_line, r"The page is at (http://\S+)"))[1]
+        page = await each_browser.open(f"{url}?view=grid", width=1280, height=720)
+        await wait_until(page, "document.querySelectorAll('.tile[data-state=live]').length === 4")
+        shown = await page.evaluate("[...document.querySelectorAll('.tile .name')].map((name) => name.textContent)")
+        assert shown == ["front_processed", "front_raw", "rear_processed", "rear_raw"]
+
+
 @pytest.mark.parametrize("name", ["camera_node", "inference_node", "webrtc_node"])
-async def test_a_killed_node_is_back_and_the_page_plays_again_within_5_s(browser: Browser, name: str) -> None:
+async def test_a_killed_node_is_back_and_the_page_plays_again_within_5_s(each_browser: Browser, name: str) -> None:
     with running_pipeline(TEST_PATTERN) as pipeline, ExitStack() as stack:
-        async with watching(browser, pipeline.url) as page:
+        async with watching(each_browser, pipeline.url) as page:
             killed: NodeProcess = getattr(pipeline, name.removesuffix("_node"))
             await asyncio.to_thread(killed.stop, signal.SIGKILL)
             await wait_until(page, f"!({LIVE})")
