@@ -34,7 +34,7 @@ def generate_test_description(composed: str) -> LaunchDescription:
 
 class WhileItRuns(unittest.TestCase):
     def test_the_page_has_an_address(self, proc_output: Any) -> None:
-        proc_output.assertWaitFor("The page is at http://127.0.0.1:", timeout=PATIENCE_S)
+        proc_output.assertWaitFor("The page is at http://127.0.0.1:", timeout=PATIENCE_S, stream="stdout")
 
     def test_pictures_come(self) -> None:
         rclpy.init()
