@@ -51,7 +51,8 @@ async def serve_streams(
     health = StreamHealth(streams, sessions)
     await stack.enter_async_context(background(health.keep_looking()))
     stack.callback(Diagnostics(node, "streams", "WebRTC", lambda: health.report).close)
-    app = make_app(sessions, settings, gateway=RosParameterGateway(node, settings.controlled_nodes))
+    gateway = RosParameterGateway(node, settings.controlled_nodes)
+    app = make_app(sessions, settings, gateway=gateway, published=publishers.snapshot)
     address = await stack.enter_async_context(serve(app, settings))
     print(*page_links(app, address), sep="\n", flush=True)
     return streams

@@ -15,6 +15,7 @@ from picam_webrtc.web.contracts import Sessions
 from picam_webrtc.web.ice import load_ice_servers
 from picam_webrtc.web.keys import ICE_SERVERS, MAX_SDP_BYTES, RATE_LIMIT, SESSIONS
 from picam_webrtc.web.limits import RateLimit, address_key
+from picam_webrtc.web.metrics import Published
 from picam_webrtc.web.origins import ORIGINS, load_origins
 
 
@@ -24,10 +25,11 @@ def make_app(
     *,
     pages: Path = page.STATIC,
     gateway: parameters.ParameterGateway | None = None,
+    published: Published = tuple,
 ) -> web.Application:
     """The web server's application; `picam_webrtc.web.server.serve` runs it. Raises SettingError.
 
-    Without a `gateway` nobody can see or change parameters.
+    Without a `gateway` nobody can see or change parameters. `published` tells of streams sent to media servers.
     """
     app = web.Application(middlewares=[problems.middleware, limit_rate, origins.middleware, auth.middleware])
     app[SESSIONS] = sessions
@@ -44,7 +46,7 @@ def make_app(
     mjpeg.add_routes(app)
     if gateway is not None:
         parameters.add_routes(app, gateway)
-    metrics.add_routes(app)
+    metrics.add_routes(app, published)
     page.add_routes(app, pages)
     for route in app.router.routes():
         # aiohttp's own refusal repeats the header, and fails where that is no text.

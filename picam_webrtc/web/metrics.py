@@ -3,7 +3,7 @@
 No label names a session: its id is all that is needed to end it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
 from picam_webrtc.streaming.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.web import problems
 from picam_webrtc.web.auth import ACCESS, Access
@@ -21,11 +22,14 @@ from picam_webrtc.web.keys import SESSIONS
 PREFIX = "picam_webrtc"
 REGISTRY = web.AppKey("metrics_registry", CollectorRegistry)
 READY_RETRY_AFTER_S = 2
+CONNECTED = (PublishState.PUBLISHING, PublishState.PAUSED)
+
+Published = Callable[[], Sequence[PublishSnapshot]]
 
 
-def add_routes(app: web.Application) -> None:
+def add_routes(app: web.Application, published: Published) -> None:
     app[REGISTRY] = registry = CollectorRegistry()
-    registry.register(SessionsCollector(app[SESSIONS], app[ACCESS]))
+    registry.register(NodeCollector(app[SESSIONS], app[ACCESS], published))
     ProcessCollector(namespace=PREFIX, registry=registry)
     app.router.add_get("/metrics", show_metrics)
     app.router.add_get("/healthz", show_health)
@@ -54,18 +58,20 @@ async def show_readiness(request: web.Request) -> web.Response:
     return web.Response(text="ready\n")
 
 
-class SessionsCollector(Collector):
-    """Reads the sessions' snapshot each time Prometheus asks, so that nothing is counted twice or kept."""
+class NodeCollector(Collector):
+    """Reads snapshots each time Prometheus asks, so that nothing is counted twice or kept."""
 
-    def __init__(self, sessions: Sessions, access: Access) -> None:
+    def __init__(self, sessions: Sessions, access: Access, published: Published) -> None:
         self._sessions = sessions
         self._access = access
+        self._published = published
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._sessions.snapshot()
         yield from _stream_metrics(snapshot.streams)
         yield from _viewer_metrics(snapshot)
         yield from _rendition_metrics(snapshot.streams)
+        yield from _publishing_metrics(self._published())
         failures = self._access.failures.total
         yield CounterMetricFamily(f"{PREFIX}_auth_failures", "Wrong tokens that were shown", value=failures)
 
@@ -149,6 +155,22 @@ def _rendition_metrics(streams: Sequence[StreamSnapshot]) -> Iterator[Metric]:
             keyframes.add_metric(values, rendition.keyframes_given)
             asked.add_metric(values, rendition.keyframes_asked)
     yield from (viewers, bitrate, frames, size, time, keyframes, asked)
+
+
+def _publishing_metrics(published: Sequence[PublishSnapshot]) -> Iterator[Metric]:
+    labels = ["stream", "server"]
+    connected = GaugeMetricFamily(f"{PREFIX}_publish_connected", "Whether a media server has the stream", labels=labels)
+    readers = GaugeMetricFamily(f"{PREFIX}_publish_readers", "Readers there, where the server tells", labels=labels)
+    connections = CounterMetricFamily(f"{PREFIX}_publish_connections", "Connections that came about", labels=labels)
+    failures = CounterMetricFamily(f"{PREFIX}_publish_failures", "Attempts and connections that failed", labels=labels)
+    for one in published:
+        values = [one.stream, one.server]
+        connected.add_metric(values, one.state in CONNECTED)
+        connections.add_metric(values, one.connections)
+        failures.add_metric(values, one.failures)
+        if one.readers is not None:
+            readers.add_metric(values, one.readers)
+    yield from (connected, readers, connections, failures)
 
 
 def _labels(stream: StreamSnapshot, rendition: RenditionSnapshot) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
 from picam_webrtc.streaming.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.limits import Failures
@@ -62,6 +63,21 @@ async def test_every_figure_of_the_snapshot_is_shown(client: aiohttp.ClientSessi
 
     assert {name: shown.get(name) for name in FIGURES} == FIGURES
     assert shown["picam_webrtc_process_open_fds{}"] > 0
+
+
+async def test_streams_sent_to_media_servers_are_shown(sessions: FakeSessions, settings: WebRtcSettings) -> None:
+    steady = PublishSnapshot("processed", "https://sfu.example", PublishState.PUBLISHING, 2, 1, "", readers=3)
+    lost = replace(steady, stream="raw", state=PublishState.LOST, readers=None)
+    app = make_app(sessions, settings, published=lambda: (steady, lost))
+    async with serve(app, settings) as address, aiohttp.ClientSession(address.url) as client:
+        shown = await figures(client)
+
+    assert shown["picam_webrtc_publish_connected{https://sfu.example,processed}"] == 1
+    assert shown["picam_webrtc_publish_connected{https://sfu.example,raw}"] == 0
+    assert shown["picam_webrtc_publish_readers{https://sfu.example,processed}"] == 3
+    assert "picam_webrtc_publish_readers{https://sfu.example,raw}" not in shown
+    assert shown["picam_webrtc_publish_connections_total{https://sfu.example,processed}"] == 2
+    assert shown["picam_webrtc_publish_failures_total{https://sfu.example,processed}"] == 1
 
 
 async def test_no_session_is_named(client: aiohttp.ClientSession, sessions: FakeSessions) -> None:
