@@ -12,7 +12,7 @@ import subprocess
 import time
 from typing import Any
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import ROOT, node_process
 from test.ros.two_hosts import TwoHosts, python, two_hosts
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from domain_coordinator import domain_id
 
+from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.runtime import PROFILE_VARIABLES
-from picam_webrtc.settings import ParameterValue
 from test.browser import open_chromium, wait_until
 from test.pipeline import node_process
 

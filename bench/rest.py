@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from bench.process_figures import cpu_s
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import node_process, own_ros_domain
 
 SHAPES: dict[str, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ from rclpy.parameter_client import AsyncParameterClient
 from std_srvs.srv import Trigger
 
 from bench.process_figures import Holdings, holdings
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import NodeProcess, node_process, own_ros_domain
 from test.ros.support import running_node, wait_until
 from test.viewer import viewer

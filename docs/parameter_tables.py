@@ -6,14 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from picam_webrtc.settings import (  # noqa: E402  (run from any folder, installed or not)
-    CameraSettings,
-    Declaration,
-    InferenceSettings,
-    LaunchSettings,
-    Settings,
-    WebRtcSettings,
-)
+# Run from any folder, installed or not.
+from picam_webrtc.declaration import Declaration, Settings  # noqa: E402
+from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings  # noqa: E402
 
 NODES: dict[str, type[Settings]] = {
     "camera_node": CameraSettings,

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import skimage
 from domain_coordinator import domain_id
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.browser import Chromium, open_chromium, wait_until
 from test.film import film_of
 from test.pipeline import node_process

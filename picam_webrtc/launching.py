@@ -9,16 +9,9 @@ from typing import Any
 
 import yaml
 
+from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import SettingError
-from picam_webrtc.settings import (
-    CameraSettings,
-    Declaration,
-    InferenceSettings,
-    LaunchSettings,
-    ParameterValue,
-    Settings,
-    WebRtcSettings,
-)
+from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings
 
 NODES: dict[str, type[Settings]] = {
     "camera_node": CameraSettings,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30.0

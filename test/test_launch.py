@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from picam_webrtc import launching
+from picam_webrtc.declaration import Settings
 from picam_webrtc.errors import SettingError
-from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, Settings, WebRtcSettings
+from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, type[Settings]] = {

@@ -2,8 +2,9 @@
 
 import pytest
 
+from picam_webrtc.declaration import Settings
 from picam_webrtc.errors import SettingError
-from picam_webrtc.settings import CameraSettings, InferenceSettings, Settings, WebRtcSettings
+from picam_webrtc.settings import CameraSettings, InferenceSettings, WebRtcSettings
 
 ALL_SETTINGS = (CameraSettings, InferenceSettings, WebRtcSettings)
 

@@ -14,13 +14,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from picam_webrtc.declaration import Declaration
 from picam_webrtc.detection import Detections
 from picam_webrtc.detection_json import detections_json
 from picam_webrtc.errors import ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.detector import Detector, Findings, load_model
 from picam_webrtc.inference.overlay import draw
-from picam_webrtc.settings import Declaration, InferenceSettings
+from picam_webrtc.settings import InferenceSettings
 
 PROGRAM = "python3 -m picam_webrtc.inference"
 NO_OPTIONS = frozenset({"transform", "model", "enabled", "overlay", "lores_topic", "class_ids"})

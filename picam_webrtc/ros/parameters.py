@@ -8,8 +8,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.settings import Declaration, ParameterValue, Settings
 
 S = TypeVar("S", bound=Settings)
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.errors import ParameterError
-from picam_webrtc.settings import ParameterValue
 from picam_webrtc.web import bodies, problems
 from picam_webrtc.web.auth import Role, require, role_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import node_process
 
 pytestmark = pytest.mark.ros

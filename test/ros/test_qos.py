@@ -6,7 +6,7 @@ import pytest
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import node_process
 from test.ros.support import running_node, wait_until
 

@@ -18,10 +18,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from picam_webrtc.camera.code import read_code
 from picam_webrtc.camera.compressed import decode_picture
+from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Pixels
 from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.qos import video_publisher_qos
-from picam_webrtc.settings import ParameterValue
 from test.pipeline import node_process
 from test.ros.support import running_node, wait_until
 from test.viewer import viewer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import NodeProcess, node_process
 from test.viewer import Viewer, viewer
 

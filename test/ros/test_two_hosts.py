@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from picam_webrtc.settings import ParameterValue
+from picam_webrtc.declaration import ParameterValue
 from test.pipeline import ROOT, NodeProcess, node_process
 from test.ros.two_hosts import TwoHosts, available, python, two_hosts
 

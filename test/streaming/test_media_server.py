@@ -12,7 +12,8 @@ import pytest
 from aiortc import RTCRtpSender
 
 from picam_webrtc.camera.code import read_code
-from picam_webrtc.settings import CameraSettings, ParameterValue, WebRtcSettings
+from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.settings import CameraSettings, WebRtcSettings
 from picam_webrtc.streaming import readers
 from picam_webrtc.streaming.publish import PublishState
 from picam_webrtc.streaming.publishers import Publishers

@@ -13,9 +13,9 @@ import cv2
 import pytest
 import skimage
 
+from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.launching import camera_streams
 from picam_webrtc.models import fetch
-from picam_webrtc.settings import ParameterValue
 from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
 from test.film import film_of
 from test.pipeline import NodeProcess, node_process
