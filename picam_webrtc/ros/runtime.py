@@ -6,7 +6,6 @@ handling, and its spinning in the main thread without it, both leave processes t
 
 import asyncio
 import ctypes
-import faulthandler
 import logging
 import os
 import re
@@ -21,7 +20,7 @@ from typing import Any, Self
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -36,9 +35,6 @@ MEBIBYTE = 1 << 20
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """mallopt(3) parameter numbers, from malloc.h."""
-
-SPIN_TURN_S = 1.0
-"""How long a turn waits for something to do."""
 
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
@@ -61,10 +57,8 @@ class Runtime:
         except Exception as error:  # rclpy names its argument errors differently in every distribution
             raise PicamWebrtcError(f"ROS arguments: {_without_source_lines(error)}") from error
         self._stack.callback(rclpy.try_shutdown)
-        self.executor = make_executor()
-        self._stopping = threading.Event()
-        arguments = (self.executor, self._stopping)
-        self._thread = threading.Thread(target=_spin, args=arguments, name="ros-spin", daemon=True)
+        self.executor = SingleThreadedExecutor()
+        self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
         return self
 
     def node(self, name: str) -> ManageableNode:
@@ -82,11 +76,9 @@ class Runtime:
         self.executor.create_task(function)
 
     def stop_spinning(self) -> None:
-        self._stopping.set()
-        self.executor.wake()
+        self.executor.shutdown()
         if self._thread.is_alive():
             self._thread.join()
-        self.executor.shutdown()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -95,25 +87,17 @@ class Runtime:
         self._stack.close()
 
 
-def make_executor() -> Executor:
-    """One that waits for events, where this rclpy has it: at half the cost a message of one that polls all entities."""
-    try:
-        from rclpy.experimental import EventsExecutor
-    except ImportError:
-        return SingleThreadedExecutor()
-    executor: Executor = EventsExecutor()
-    faulthandler.disable()  # which EventsExecutor enables for the whole process
-    return executor
-
-
-def _spin(executor: Executor, stopping: threading.Event) -> None:
-    """Spin until told to stop; a callback that raises is reported and costs nobody else anything."""
-    while not stopping.is_set():
+def _spin(executor: SingleThreadedExecutor) -> None:
+    """Spin until the executor is shut down; a callback that raises is reported and costs nobody else anything."""
+    while True:
         try:
-            # Turn by turn, as EventsExecutor.spin() is not known to end.
-            executor.spin_once(SPIN_TURN_S)
+            executor.spin()
+        except ExternalShutdownException:
+            return
         except Exception:
             logger.exception("a callback failed; the node goes on")
+        else:
+            return
 
 
 def run(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> int:
