@@ -20,7 +20,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from domain_coordinator import domain_id
 
@@ -28,8 +27,8 @@ from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.runtime import PROFILE_VARIABLES
 from test.browser import open_chromium, wait_until
 from test.pipeline import node_process
+from test.web.pattern import read_patterns
 
-PATTERN_READER = Path(__file__).parents[1] / "test" / "web" / "pattern.js"
 WARM_UP_S = 4.0
 URL_PATTERN = r"The page is at (http://\S+)"
 STOP_TIMEOUT_S = 10.0
@@ -71,7 +70,7 @@ async def latencies_ms(url: str, seconds: float) -> list[float]:
     """Capture to presented, of every picture whose code could be read [ms]."""
     async with open_chromium() as browser:
         page = await browser.open(url, width=1280, height=720)
-        await page.evaluate(f"(() => {{ {PATTERN_READER.read_text()} }})()")
+        await read_patterns(page)
         video = "document.querySelector('video')"
         await wait_until(page, f"{video}?.videoWidth > 0 && picamPattern.read({video}) !== null", timeout_s=40)
         await asyncio.sleep(WARM_UP_S)

@@ -22,9 +22,12 @@ from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Pixels
 from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.qos import video_publisher_qos
+from test.browser import open_chromium
+from test.browser import wait_until as wait_until_page
 from test.pipeline import node_process
 from test.ros.support import running_node, wait_until
 from test.viewer import viewer
+from test.web.pattern import read_patterns
 
 pytestmark = [pytest.mark.ros, pytest.mark.heavy, pytest.mark.timeout(240)]
 
@@ -151,16 +154,34 @@ def test_the_file_is_mcap_that_others_read_with_types_and_all(recording: tuple[P
     assert widths == {1280}
 
 
-@pytest.mark.parametrize("topic", [JPEG, VIDEO])
-async def test_a_recording_plays_back_to_a_viewer(recording: tuple[Path, dict[str, list[int]]], topic: str) -> None:
+@contextmanager
+def replaying(path: Path, topic: str) -> Iterator[str]:
+    """The address of the page on which the recording is shown."""
     replay: dict[str, ParameterValue] = {
-        "source": "bag", "bag": str(recording[0]), "bag_topic": topic, "transform": "none", "port": 0,
+        "source": "bag", "bag": str(path), "bag_topic": topic, "transform": "none", "port": 0,
     }  # fmt: skip
     with node_process("picam_webrtc", replay) as process:
-        async with viewer(process.wait_for_line(r"The page is at (http://\S+)")[1]) as watching:
+        yield process.wait_for_line(r"The page is at (http://\S+)")[1]
+
+
+@pytest.mark.parametrize("topic", [JPEG, VIDEO])
+async def test_a_recording_plays_back_to_a_viewer(recording: tuple[Path, dict[str, list[int]]], topic: str) -> None:
+    with replaying(recording[0], topic) as url:
+        async with viewer(url) as watching:
             await watching.connect_by_whep()
             codes = [read_code((await watching.next_frame()).to_ndarray(format="bgr24")) for _ in range(40)]
 
     numbers = [code.frame_number for code in codes if code is not None]
     assert len(numbers) >= 35
     assert np.all(np.diff(numbers) > 0)
+
+
+@pytest.mark.browser
+async def test_a_recording_plays_back_to_a_browser(recording: tuple[Path, dict[str, list[int]]]) -> None:
+    number = "picamPattern.read(document.querySelector('video'))?.number"
+    with replaying(recording[0], VIDEO) as url:
+        async with open_chromium() as browser:
+            page = await browser.open(url)
+            await read_patterns(page)
+            first = await wait_until_page(page, number)
+            await wait_until_page(page, f"{number} > {first}")

@@ -21,6 +21,7 @@ from test.browser import open_chromium, wait_until
 from test.media_server import Go2rtc, NoMediaServer, go2rtc, go2rtc_program, stream_state
 from test.pipeline import node_process
 from test.streaming.fakes import RealViewer, until, viewer
+from test.web.pattern import read_patterns
 from test.web.robot import Robot, running_robot
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
@@ -30,7 +31,6 @@ CAMERA = CameraSettings(source="test_pattern", width=640, height=360)
 RARE_KEYFRAMES = {"port": 0, "keyframe_interval": 600.0}
 """So that a picture that appears was asked for."""
 TOKEN = "a-token-for-viewers"  # noqa: S105
-PATTERN_READER = (Path(__file__).parents[1] / "web" / "pattern.js").read_text()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -122,7 +122,7 @@ async def test_a_browser_watches_through_the_media_server(server: Go2rtc) -> Non
         open_chromium() as browser,
     ):
         page = await browser.open(f"{server.url}/stream.html?src=camera&mode=webrtc")
-        await page.evaluate(f"(() => {{ {PATTERN_READER} }})()")
+        await read_patterns(page)
         code = "picamPattern.read(document.querySelector('video'))?.number"
         first = await wait_until(page, code)
         await wait_until(page, f"{code} > {first + 60}")

@@ -19,10 +19,10 @@ from picam_webrtc.models import fetch
 from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
 from test.film import film_of
 from test.pipeline import NodeProcess, node_process
+from test.web.pattern import read_patterns
 
 pytestmark = [pytest.mark.browser, pytest.mark.ros]
 
-PATTERN_READER = (Path(__file__).parent / "pattern.js").read_text()
 LIVE = "document.body.dataset.state === 'live'"
 VIDEO = "document.querySelector('video')"
 TEST_PATTERN: Mapping[str, ParameterValue] = {
@@ -76,7 +76,7 @@ async def each_browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]
 async def watching(browser: Browser, url: str) -> AsyncIterator[Page]:
     """A tab at 1280x720 that plays, with the reader of the test pattern in it."""
     page = await browser.open(url, width=1280, height=720)
-    await page.evaluate(f"(() => {{ {PATTERN_READER} }})()")
+    await read_patterns(page)
     await wait_until(page, LIVE)
     yield page
     # Chromium reports every HTTP error status; nodes that have not found each other yet are a 409.

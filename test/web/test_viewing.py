@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
+from test.browser import Browser, OpenBrowser, open_chromium, open_firefox, wait_until
+from test.web.pattern import read_patterns
 from test.web.robot import find_the_frame_number, pages_with_standalone, running_robot
 
 pytestmark = pytest.mark.browser
 
-PATTERN_READER = (Path(__file__).parent / "pattern.js").read_text()
 LIVE = "document.body.dataset.state === 'live'"
 
 COLLECT_BOXES = """new Promise((resolve) => {
@@ -37,10 +37,6 @@ async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     open_browser: OpenBrowser = request.param
     async with open_browser() as browser:
         yield browser
-
-
-async def read_patterns(page: Page) -> None:
-    await page.evaluate(f"(() => {{ {PATTERN_READER} }})()")
 
 
 @pytest.mark.heavy
