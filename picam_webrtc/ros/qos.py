@@ -6,7 +6,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 PUBLISHER_DEPTH = 8
 """Messages kept for reliable subscribers that fall behind: about 270 ms at 30 frames a second."""
 
-SUBSCRIPTION_DEPTH = 4
+SUBSCRIPTION_DEPTH = PUBLISHER_DEPTH
 """Frames kept for a subscriber of ours that is held up for a moment; taking one takes a fraction of a frame's time."""
 
 VIDEO_DEPTH = 30
