@@ -35,6 +35,8 @@ class Received:
     bytes: int = 0
     lost: int = 0
     frames: int = 0
+    longest_gap_s: float = 0.0
+    """Between two whole frames, by their arrival in the socket."""
     ages_s: list[float] = field(default_factory=list)
 
 
@@ -54,6 +56,7 @@ class LightViewer:
         self._payload_type: int | None = None
         self._next_sequence: int | None = None
         self._whole = True
+        self._arrived_ns = 0
 
     async def offer(self) -> str:
         await self.connection.setLocalDescription(await self.connection.createOffer())
@@ -118,6 +121,9 @@ class LightViewer:
         if second & MARKER:
             if self._whole:
                 received.frames += 1
+                if self._arrived_ns:
+                    received.longest_gap_s = max(received.longest_gap_s, (arrived_ns - self._arrived_ns) / 1e9)
+                self._arrived_ns = arrived_ns
                 self._age(timestamp, arrived_ns)
                 self.first_frame.set()
             self._whole = True
