@@ -34,7 +34,7 @@ class Costs:
     bitrate: float
 
 
-MEASURED = Costs("2.7 GHz x86-64 server core (2023)", stream=28.3, viewer=0.38, reader=0.7, bitrate=2.0)
+MEASURED = Costs("2.7 GHz x86-64 server core (2023)", stream=24.5, viewer=0.25, reader=0.59, bitrate=2.0)
 """`stream` is conversion, encoding and one viewer (bench.publish); `viewer` the slope over viewers (bench.viewers);
 `reader` the CPU of go2rtc, reception included, over its readers (bench.publish)."""
 
