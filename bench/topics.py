@@ -8,7 +8,9 @@
 
 Each has `cpu_ms_per_frame`, of both processes together; `latency_ms_p50` and `latency_ms_p95`, from the stamp to
 the array in the subscriber's hand; and `lost_percent`, for ours the larger of the two. `composed_ms_per_hop` is the
-time from `publish` to the consumer's own thread within one process. The last line of output is one JSON object.
+time from `publish` to the consumer's own thread within one process; `composed_cpu_ms_per_frame` and
+`three_processes_cpu_ms_per_frame` are what the whole pipeline takes for a frame, from the test pattern to one viewer,
+no network run on it. The last line of output is one JSON object.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from bench import bandwidth
+from bench import bandwidth, pipelines
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
@@ -250,6 +252,7 @@ def run(frames: int) -> dict[str, Any]:
         "textbook": measure("textbook", "reliable", frames),
         "best_effort_default": measure("textbook", "best_effort", frames),
         "composed_ms_per_hop": round(composed_ms_per_hop(), 4),
+        **pipelines.cpu_ms_per_frame(frames / FRAME_RATE),
     }
 
 
