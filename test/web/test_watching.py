@@ -112,6 +112,8 @@ async def test_a_snapshot_is_a_png_at_full_size_with_or_without_boxes(browser: B
     async with running_robot(camera=camera, find=find_the_frame_number) as robot:
         page = await browser.open(robot.url, width=640, height=480)
         await wait_until(page, "document.querySelector('#legend label') !== null")
+        # Firefox does not tell when a callback comes too late for its picture, as it may while a page begins.
+        await wait_until(page, "document.querySelector('video').currentTime > 2")
         await page.evaluate(CATCH_DOWNLOADS)
         color = await page.evaluate("import('/overlay.js').then(({ colorOf }) => colorOf('number'))")
         if not boxes:
