@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 
 import aiohttp
@@ -28,19 +28,18 @@ def cpu_ms_per_frame(seconds: float) -> dict[str, float]:
 
 
 async def _cost(modules: Sequence[str], seconds: float) -> float:
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         started = [stack.enter_context(node_process(module, PARAMETERS)) for module in modules]
         url = started[-1].wait_for_line(r"The page is at (http://\S+)")[1]
         viewer = LightViewer(CaptureClock().age_s)
+        stack.push_async_callback(viewer.close)
         async with asyncio.timeout(JOIN_PATIENCE_S):
             await _join(viewer, url)
         await asyncio.sleep(SETTLING_S)
         frames, used_s = viewer.received.frames, sum(cpu_s(process.pid) for process in started)
         await asyncio.sleep(seconds)
         used_s = sum(cpu_s(process.pid) for process in started) - used_s
-        cost = 1000 * used_s / (viewer.received.frames - frames)
-        await viewer.close()
-        return cost
+        return 1000 * used_s / (viewer.received.frames - frames)
 
 
 async def _join(viewer: LightViewer, url: str) -> None:
