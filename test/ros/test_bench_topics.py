@@ -14,15 +14,16 @@ FRAMES = 60
 @pytest.mark.ros
 @pytest.mark.heavy
 @pytest.mark.timeout(240)
-def test_ours_costs_less_than_the_textbook_way_and_loses_less_than_the_default() -> None:
+def test_ours_costs_less_than_the_textbook_way_and_loses_nothing() -> None:
     command = [sys.executable, "-m", "bench.topics", "--json", "--frames", str(FRAMES)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     ours, textbook = result["ours"], result["textbook"]
 
-    assert ours["cpu_ms_per_frame"] < textbook["cpu_ms_per_frame"]
+    assert ours["lost_percent"] == 0
+    assert ours["cpu_ms_per_frame"] < 0.7 * textbook["cpu_ms_per_frame"]
     assert ours["latency_ms_p50"] < textbook["latency_ms_p50"]
     assert result["best_effort_default"]["lost_percent"] > ours["lost_percent"]
-    assert 0 < result["composed_ms_per_hop"] < ours["latency_ms_p50"]
+    assert result["composed_ms_per_hop"] < 0.3
     assert 0 < result["composed_cpu_ms_per_frame"] < result["three_processes_cpu_ms_per_frame"]
