@@ -37,7 +37,8 @@ from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
 from picam_webrtc.ros.messages import frame_from_message, header, stamp_of
-from picam_webrtc.ros.runtime import PROFILE_VARIABLES, Runtime
+from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
 
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
 WARM_UP_FRAMES = 45

@@ -7,7 +7,6 @@ handling, and its spinning in the main thread without it, both leave processes t
 import asyncio
 import ctypes
 import logging
-import os
 import re
 import signal
 import sys
@@ -27,16 +26,14 @@ from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
+from picam_webrtc.ros.shared_memory import MEBIBYTE, shortage, use_profile
 
 logger = logging.getLogger(__name__)
 
 PACKAGE = "picam_webrtc"
-MEBIBYTE = 1 << 20
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
 """mallopt(3) parameter numbers, from malloc.h."""
-
-PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
 class Runtime:
@@ -51,7 +48,7 @@ class Runtime:
         """Where nodes are made from now on, unless the command line says otherwise."""
 
     def __enter__(self) -> Self:
-        prepare_process()
+        self._warning = prepare_process()
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
@@ -63,6 +60,9 @@ class Runtime:
 
     def node(self, name: str) -> ManageableNode:
         node = ManageableNode(name, self.namespace)
+        if self._warning is not None:
+            node.get_logger().warning(self._warning)
+            self._warning = None
         self.executor.add_node(node)
         self._stack.callback(node.destroy_node)
         return node
@@ -146,10 +146,17 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-def prepare_process() -> None:
-    """Make 720p images cheap: a shared-memory segment that holds them, and an allocator that keeps them."""
-    if not any(os.environ.get(name) for name in PROFILE_VARIABLES):
-        os.environ[PROFILE_VARIABLES[0]] = str(share_directory() / "config" / "fastdds.xml")
+def prepare_process() -> str | None:
+    """Make 720p images cheap: a shared-memory segment that holds them, and an allocator that keeps them.
+
+    What the user should know when the former cannot be had.
+    """
+    _keep_image_buffers()
+    profile = share_directory() / "config" / "fastdds.xml"
+    return shortage(profile) if use_profile(profile) else None
+
+
+def _keep_image_buffers() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl has none; images then cost a page fault for every 4 KiB
         return
@@ -157,6 +164,8 @@ def prepare_process() -> None:
     mallopt(M_MMAP_THRESHOLD, 64 * MEBIBYTE)
     mallopt(M_TRIM_THRESHOLD, 256 * MEBIBYTE)
     mallopt(M_TOP_PAD, 16 * MEBIBYTE)
+    # Images that come by UDP are put together on many threads; an arena of each would keep its own for ever.
+    mallopt(M_ARENA_MAX, 2)
 
 
 def share_directory() -> Path:

@@ -1,0 +1,76 @@
+"""A container with little shared memory: the user is told what to do, and pictures come all the same."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.ros.shared_memory import shortage
+from test.pipeline import node_process
+from test.viewer import viewer
+
+MOUNT = "mount -t tmpfs -o size=16m tmpfs /dev/shm && echo mounted && exec sleep infinity"
+NODES = ("camera_node", "inference_node", "webrtc_node")
+PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0}
+
+
+def profile(directory: Path, text: str) -> Path:
+    path = directory / "profile.xml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("text", ["<segment_size>1048576</segment_size>", "<dds/>"], ids=["little", "nothing asked"])
+def test_nothing_is_said_when_there_is_enough(tmp_path: Path, text: str) -> None:
+    assert shortage(profile(tmp_path, text), directory=tmp_path) is None
+
+
+def test_nothing_is_said_where_there_is_no_such_directory(tmp_path: Path) -> None:
+    wanted = profile(tmp_path, "<segment_size>1048576</segment_size>")
+
+    assert shortage(wanted, directory=tmp_path / "shm") is None
+
+
+def test_too_little_is_told_with_the_figures_and_the_remedy(tmp_path: Path) -> None:
+    wanted = profile(tmp_path, f"<segment_size>{1 << 60}</segment_size>")
+
+    said = shortage(wanted, directory=tmp_path)
+
+    assert said is not None
+    assert said.startswith(f"{tmp_path} has ")
+    assert f"{(1 << 60) * 1.1 / (1 << 20):.0f} are needed" in said
+    assert "--shm-size=256m" in said
+
+
+@pytest.fixture
+def container() -> Iterator[tuple[str, ...]]:
+    """A command that runs what follows it where /dev/shm has 16 MB."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("a mount namespace takes root and unshare")
+    holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", MOUNT], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    with holder:
+        assert holder.stdout.readline() == "mounted\n"
+        yield "nsenter", "--mount", "--wd", f"--target={holder.pid}"
+        holder.terminate()
+
+
+@pytest.mark.ros
+async def test_pictures_come_by_udp_and_each_node_says_why(container: tuple[str, ...]) -> None:
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", PARAMETERS, prefix=container))
+            for name in NODES
+        ]
+        url = nodes[-1].wait_for_line(r"The page is at (http://\S+)")[1]
+        async with viewer(url) as one:
+            await one.connect_by_whep("processed")
+            await one.next_frame()
+
+        for node in nodes:
+            node.wait_for_line(r"\[WARN\].* /dev/shm has 1[56] MB free and 35 are needed: .*--shm-size=256m")
