@@ -78,16 +78,17 @@ class Adaptation:
             return None
         return self._estimate[0]
 
-    def decide(self, sent_bitrate: float, now_s: float) -> int:
+    def decide(self, sent_bitrate: float, now_s: float, *, squeezed: bool = False) -> int:
         """The rung for now; `sent_bitrate` is what the viewer was sent in the last second [bit/s].
 
         Estimates are compared with what is sent and not with what is allowed, because a receiver cannot
-        know of more than it gets: a picture at rest needs few bits, and its estimate is low.
+        know of more than it gets: a picture at rest needs few bits, and its estimate is low. `squeezed`: the rung
+        itself is encoded with fewer bits than it should be for this link's sake, so that a higher one is not for it.
         """
         estimate = self.estimate(now_s)
         is_low = estimate is not None and estimate < LOW_ESTIMATE * sent_bitrate
         self._low_since_s = (self._low_since_s or now_s) if is_low else None
-        if is_low:
+        if is_low or squeezed:
             self._calm_since_s = now_s
         if now_s - self._changed_s >= SETTLING_S:
             wanted = self._wanted(estimate, sent_bitrate, now_s)

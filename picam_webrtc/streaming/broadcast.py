@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
@@ -15,9 +14,6 @@ LONGEST_REPLAY_S = 0.3
 """How old a key frame may be for a new viewer to start from it instead of from a new one."""
 HISTORY_FRAMES = 64
 """Frames that are kept to be sent again: two seconds, longer than any viewer waits for a lost packet."""
-ESTIMATE_MARGIN = 0.85
-LEAST_SHARE = 0.4
-"""How the smallest rendition's bitrate follows the estimate of its slowest viewer, and how far."""
 
 
 class EncodingControl(Protocol):
@@ -120,7 +116,7 @@ class Broadcast:
     def adapt(self) -> None:
         """Give every viewer the rendition that its link takes; to be called about twice a second."""
         for viewer in self.viewers:
-            rung = viewer.decide()
+            rung = viewer.decide(self._control.nominal_bitrate(viewer.rendition))
             if self.adaptive and rung != viewer.wanted.rung:
                 self.assign(viewer, rung)
         for key in self._histories:
@@ -128,8 +124,8 @@ class Broadcast:
                 self._fit_bitrate(key)
 
     def assign(self, viewer: Viewer, rung: int) -> None:
-        """Move a viewer to another rung of the ladder at that rendition's next key frame."""
-        viewer.wanted = RenditionKey(viewer.rendition.codec, rung)
+        """Move a viewer to another rung of the ladder."""
+        viewer.change_to(rung)
         self._update_renditions()
         if viewer.wanted != viewer.rendition:
             self._control.request_keyframe(viewer.wanted)
@@ -137,10 +133,8 @@ class Broadcast:
     def _fit_bitrate(self, key: RenditionKey) -> None:
         """The smallest rendition alone follows its slowest viewer, for nobody has a smaller one to change to."""
         nominal = self._control.nominal_bitrate(key)
-        now_s = self._now_s()
-        estimates = [viewer.adaptation.estimate(now_s) for viewer in self._viewers if viewer.rendition == key]
-        lowest = min((estimate for estimate in estimates if estimate is not None), default=inf)
-        self._control.set_bitrate(key, round(min(max(ESTIMATE_MARGIN * lowest, LEAST_SHARE * nominal), nominal)))
+        fitting = (viewer.fitting_bitrate(nominal) for viewer in self._viewers if viewer.rendition == key)
+        self._control.set_bitrate(key, min(fitting, default=nominal))
 
     def _update_renditions(self) -> None:
         """Have just those renditions encoded that a viewer gets or waits for."""

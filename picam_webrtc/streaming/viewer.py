@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from picam_webrtc.streaming.bitrate import Adaptation, Report
+from picam_webrtc.streaming.bitrate import CRUSHING_LOSS, Adaptation, Report
 from picam_webrtc.streaming.outlet import Outlet
-from picam_webrtc.streaming.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
@@ -15,6 +15,15 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 KEYFRAME_ALLOWANCE = 4
 KEYFRAME_ALLOWANCE_REFILL_S = 1.0
 """Key frames are paid for by everyone's picture, so one viewer gets four at once and then one a second."""
+DRAIN_S = 0.5
+"""A flooded link gets nothing for so long: a key frame sent into its full queue would be lost as well."""
+ESTIMATE_MARGIN = 0.85
+LEAST_SHARE = 0.4
+"""How the smallest rendition's bitrate follows the estimate of its slowest viewer, and how far."""
+FILLED = 0.83
+"""Of its bitrate, by an encoder that would need more, now and then at least while that rises. A picture at rest stays
+below: its receiver estimates half as much again as it is sent, and the margin leaves 0.78.
+"""
 
 
 class PacketHistory(Protocol):
@@ -77,6 +86,7 @@ class Viewer:
         self._awaits_keyframe = True
         self._retry_after_s = FIRST_RETRY_S
         self._retry_at_s: float | None = None
+        self._drained_at_s = 0.0
         self._measured = self.joined_s, 0
 
     def take(self, frame: EncodedFrame, history: PacketHistory) -> None:
@@ -86,7 +96,7 @@ class Viewer:
             self.counts.switches += 1
         if frame.key != self.rendition:
             return
-        if self._awaits_keyframe and not frame.keyframe:
+        if self._awaits_keyframe and (not frame.keyframe or self._now_s() < self._drained_at_s):
             self.counts.frames_skipped += 1
             self._retry_when_due()
             return
@@ -95,6 +105,17 @@ class Viewer:
             self._sent(frame)
         else:
             self._full()
+
+    def change_to(self, rung: int) -> None:
+        """Move to another rung at its next key frame; at once, and after a pause, when the link is flooded."""
+        self.wanted = RenditionKey(self.rendition.codec, rung)
+        flooded = self.report is not None and self.report.loss >= CRUSHING_LOSS
+        if flooded and rung > self.rendition.rung:
+            self.rendition = self.wanted
+            self.counts.switches += 1
+            self._history = None
+            self._awaits_keyframe = True
+            self._drained_at_s = self._retry_at_s = self._now_s() + DRAIN_S
 
     def keyframe_requested(self) -> None:
         """The viewer lost the picture (PLI, FIR). Requests beyond its allowance are counted and ignored."""
@@ -127,15 +148,24 @@ class Viewer:
         """The viewer's estimate of its link (REMB) [bit/s]."""
         self.adaptation.on_estimate(bitrate, self._now_s())
 
-    def decide(self) -> int:
-        """The rung this viewer should be on; to be called about twice a second."""
+    def fitting_bitrate(self, nominal: int) -> int:
+        """What of its rendition's `nominal` bitrate its link takes, as far as is known [bit/s]."""
+        estimate = self.adaptation.estimate(self._now_s())
+        if estimate is None:
+            return nominal
+        return round(min(max(ESTIMATE_MARGIN * estimate, LEAST_SHARE * nominal), nominal))
+
+    def decide(self, nominal: int) -> int:
+        """The rung this viewer should be on, instead of one of `nominal` bit/s; to be called about twice a second."""
         now_s = self._now_s()
         since_s, before = self._measured
         sent = self.outlet.counts.bytes
         if now_s - since_s >= 1.0 or not self.sent_bitrate:
             self.sent_bitrate = 8 * (sent - before) / max(now_s - since_s, 0.1)
             self._measured = now_s, sent
-        return self.adaptation.decide(self.sent_bitrate, now_s)
+        fitting = self.fitting_bitrate(nominal)
+        squeezed = self.rendition.rung == LOWEST and fitting < nominal and self.sent_bitrate >= FILLED * fitting
+        return self.adaptation.decide(self.sent_bitrate, now_s, squeezed=squeezed)
 
     def _sent(self, frame: EncodedFrame) -> None:
         self.counts.frames_sent += 1

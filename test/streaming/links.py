@@ -18,6 +18,8 @@ from typing import Any
 from picam_webrtc.streaming.session import Session
 from picam_webrtc.streaming.sessions import Sessions
 
+POLL_S, SEE_TIMEOUT_S = 0.1, 60.0
+
 _numbers = count(1)
 
 
@@ -27,10 +29,11 @@ def available() -> bool:
 
 @dataclass(frozen=True)
 class Link:
-    """`namespace` is reached through the interface `near`."""
+    """`namespace` is reached through the interface `near`, and reaches this host at `address`."""
 
     namespace: str
     near: str
+    address: str
 
     def lose(self, percent: int) -> None:
         """Drop that share of the packets that arrive in the namespace, at random."""
@@ -41,7 +44,7 @@ class Link:
             }}
         }}
         """
-        _run(*self._inside(), "nft", "-f", "-", text=rules)
+        _run(*self.inside(), "nft", "-f", "-", text=rules)
 
     def narrow(self, kbit_per_s: int) -> None:
         """Let through no more than that; 300 ms of packets wait, the rest is dropped."""
@@ -53,10 +56,11 @@ class Link:
 
     @asynccontextmanager
     async def viewer(self) -> AsyncIterator["FarViewer"]:
-        async with far_viewer(*self._inside()) as viewer:
+        async with far_viewer(*self.inside()) as viewer:
             yield viewer
 
-    def _inside(self) -> tuple[str, ...]:
+    def inside(self) -> tuple[str, ...]:
+        """The command that runs what follows it in the namespace."""
         return ("ip", "netns", "exec", self.namespace)
 
 
@@ -65,21 +69,24 @@ def link() -> Iterator[Link]:
     """A namespace of its own, connected and good."""
     number = next(_numbers)
     namespace, near, far = f"far{os.getpid()}_{number}", f"n{os.getpid()}_{number}", f"f{os.getpid()}_{number}"
-    near_address, far_address = f"198.18.{number}.1/24", f"198.18.{number}.2/24"
+    near_address, far_address = f"198.18.{number}.1", f"198.18.{number}.2"
     _run("ip", "netns", "add", namespace)
     try:
         _run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", namespace)
         # One packet at a time, as on a cable: else offloaded packets would be lost together.
         _run("ip", "link", "set", near, "gso_max_segs", "1")
-        _run("ip", "addr", "add", near_address, "dev", near)
+        # An IPv6 address that comes a second later is a change of network to a browser: it drops what it is loading.
+        _run("ip", "link", "set", near, "addrgenmode", "none")
+        _run("ip", "addr", "add", f"{near_address}/24", "dev", near)
         _run("ip", "link", "set", near, "up")
         for words in (
-            ("addr", "add", far_address, "dev", far),
+            ("link", "set", far, "addrgenmode", "none"),
+            ("addr", "add", f"{far_address}/24", "dev", far),
             ("link", "set", far, "up"),
             ("link", "set", "lo", "up"),
         ):
             _run("ip", "-n", namespace, *words)
-        yield Link(namespace, near)
+        yield Link(namespace, near, near_address)
     finally:
         _run("ip", "netns", "del", namespace)
 
@@ -99,6 +106,13 @@ class FarViewer:
     async def frames(self) -> int:
         """Decoded so far."""
         return int((await self._ask(op="count"))["frames"])
+
+    async def see(self, count: int) -> None:
+        """Wait until that many more are decoded."""
+        goal = await self.frames() + count
+        async with asyncio.timeout(SEE_TIMEOUT_S):
+            while await self.frames() < goal:  # noqa: ASYNC110 -- another process's condition
+                await asyncio.sleep(POLL_S)
 
     async def frame_rate(self, seconds: float) -> float:
         """Decoded frames a second, over that time."""

@@ -118,3 +118,19 @@ def test_an_estimate_that_is_old_says_nothing() -> None:
     assert adaptation.estimate(2.0) == 100_000
     assert adaptation.estimate(60.0) is None
     assert adaptation.decide(FULL_BITRATE, 60.0) == 0
+
+
+def test_a_rung_made_smaller_for_this_link_is_not_left_for_a_higher_one() -> None:
+    adaptation = Adaptation(SHARES, 0.0)
+    adaptation.on_report(0.6, 1.0)
+    adaptation.decide(FULL_BITRATE, 1.0)
+    for step in range(200):
+        now_s = 1.0 + 0.5 * step
+        adaptation.on_report(0.0, now_s)
+        adaptation.on_estimate(500_000, now_s)
+        squeezed = adaptation.decide(400_000, now_s, squeezed=True)
+    later = [adaptation.decide(400_000, now_s + 0.5 * step) for step in range(round(2 * FIRST_CALM_S) + 1)]
+
+    assert squeezed == 2
+    assert later[0] == 2
+    assert later[-1] == 1

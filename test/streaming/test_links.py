@@ -63,14 +63,16 @@ async def test_a_narrow_link_gets_a_smaller_picture_and_the_others_keep_theirs(s
             bad, good = await slow.watch(sessions, "bench"), await fast.watch(sessions, "bench")
             await until(lambda: seen(sessions, bad.id).rung != "full")
             await until(lambda: (seen(sessions, bad.id).loss or 0.0) <= CALM_LOSS, patience_s=60)
-            await asyncio.sleep(5)
+            # aiortc holds pictures back until 512 packets follow a lost one: many seconds on so narrow a link.
+            await slow.see(300)
             rates = await asyncio.gather(slow.frame_rate(MEASURED_S), fast.frame_rate(MEASURED_S))
             worse, better = seen(sessions, bad.id), seen(sessions, good.id)
             print(rates, worse, sep="\n")
             narrow.widen()
             await until(lambda: seen(sessions, bad.id).rung == "full", patience_s=90)
 
-    assert worse.rung != "full"
+    assert worse.rung == "quarter"
+    assert worse.rung_changes <= 2
     assert rates[0] >= 20
     assert rates[1] >= 29
     assert (better.rung, better.rung_changes) == ("full", 0)

@@ -1,8 +1,9 @@
 """A viewer starts, switches and recovers at key frames only."""
 
+from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.broadcast import History
 from picam_webrtc.streaming.rendition import Codec, RenditionKey
-from picam_webrtc.streaming.viewer import KEYFRAME_ALLOWANCE, Viewer
+from picam_webrtc.streaming.viewer import DRAIN_S, KEYFRAME_ALLOWANCE, Viewer
 from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 
 H264_HALF = RenditionKey(Codec.H264, 1)
@@ -93,3 +94,43 @@ def test_one_viewer_cannot_have_a_storm_of_key_frames() -> None:
 
     assert scene.control.asked == [H264_FULL] * (KEYFRAME_ALLOWANCE + 1)
     assert scene.viewer.counts.keyframes_asked == 101
+
+
+def test_a_flooded_link_is_left_alone_before_it_gets_a_smaller_picture() -> None:
+    scene = Scene()
+    scene.viewer.take(coded(0, keyframe=True), scene.history)
+    scene.viewer.reported(Report(loss=0.6, packets_lost=100, jitter_s=0.0, rtt_s=0.1))
+    scene.viewer.change_to(1)
+    begin_s = scene.time()
+    for number in range(1, 60):
+        scene.time.pass_s(1 / 30)
+        asked = scene.control.asked == [H264_HALF]
+        for key in (H264_FULL, H264_HALF):
+            scene.viewer.take(coded(number, keyframe=asked or number == 1, key=key), scene.history)
+        if asked:
+            break
+
+    assert scene.seen == [0, number]
+    assert scene.outlet.frames[-1].key == H264_HALF
+    assert DRAIN_S <= scene.time() - begin_s <= DRAIN_S + 0.1
+    assert scene.viewer.counts.switches == 1
+
+
+def test_a_link_that_is_not_flooded_has_no_gap() -> None:
+    scene = Scene()
+    scene.viewer.take(coded(0, keyframe=True), scene.history)
+    scene.viewer.reported(Report(loss=0.05, packets_lost=10, jitter_s=0.0, rtt_s=0.1))
+    scene.viewer.change_to(1)
+    scene.play(range(1, 4))
+    scene.viewer.take(coded(4, keyframe=True, key=H264_HALF), scene.history)
+
+    assert scene.seen == [0, 1, 2, 3, 4]
+
+
+def test_a_smaller_picture_fills_most_of_what_the_link_takes() -> None:
+    scene = Scene()
+
+    assert scene.viewer.fitting_bitrate(500_000) == 500_000
+    for estimate, fitting in ((400_000, 340_000), (10_000, 200_000), (5_000_000, 500_000)):
+        scene.viewer.estimated(estimate)
+        assert scene.viewer.fitting_bitrate(500_000) == fitting

@@ -1,4 +1,4 @@
-"""Chromium on the viewer page, in a process of its own: prints what it saw and by which path, as JSON.
+"""Chromium on the viewer page, in a process of its own: prints by which path it saw what, as JSON.
 
 python -m test.web.clients.page URL PICTURES
 """
@@ -17,21 +17,27 @@ KEEP_PEERS = """
   };
 """
 PICTURES = "document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames"
-PATH = """(async () => {
+SEEN = """(async () => {
   const stats = new Map(await peers.at(-1).getStats());
-  const pair = [...stats.values()].find(({ type, nominated }) => type === "candidate-pair" && nominated);
-  return stats.get(pair.localCandidateId).candidateType;
+  const find = (wanted) => [...stats.values()].find(wanted);
+  const pair = find(({ type, nominated }) => type === "candidate-pair" && nominated);
+  const { framesDecoded, frameHeight, freezeCount, timestamp } = find(({ type }) => type === "inbound-rtp");
+  const { candidateType } = stats.get(pair.localCandidateId);
+  return { path: candidateType, frames: framesDecoded, height: frameHeight, freezes: freezeCount, timeMs: timestamp };
 })()"""
+TIMEOUT_S = 60.0
 
 
 async def main(url: str, pictures: int) -> None:
+    """One line after a third of so many pictures, another after all."""
     async with open_chromium() as browser:
         tab = await browser.playwright.new_page()
         await tab.add_init_script(KEEP_PEERS)
         await tab.goto(url)
         page = ChromiumPage(tab)
-        await wait_until(page, f"{PICTURES} >= {pictures}", 30)
-        print(json.dumps({"path": await page.evaluate(PATH)}))
+        for count in (pictures // 3, pictures):
+            await wait_until(page, f"{PICTURES} >= {count}", TIMEOUT_S)
+            print(json.dumps(await page.evaluate(SEEN)), flush=True)
 
 
 if __name__ == "__main__":
