@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from picam_webrtc.errors import NoLiveSource, StreamError, TooManyViewers, UnusableOffer
 from picam_webrtc.settings import WebRtcSettings
@@ -87,6 +89,27 @@ async def test_a_server_that_is_gone_is_found_again(browser: Browser, sessions: 
     await wait_until(page, f"{WORDS}.includes('does not answer')")
     async with serve(make_app(sessions, settings), replace(settings, port=address.port)):
         await wait_until(page, f"{WORDS}.includes('No camera')")
+
+
+async def test_a_page_of_which_a_part_was_lost_is_loaded_again(browser: Browser, sessions: FakeSessions) -> None:
+    lost, asked_again = asyncio.Event(), asyncio.Event()
+
+    @web.middleware
+    async def lose_the_first(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == "/words.js":
+            if not lost.is_set():
+                lost.set()
+                raise web.HTTPServiceUnavailable
+            asked_again.set()
+        return await handler(request)
+
+    settings = WebRtcSettings(port=0)
+    app = make_app(sessions, settings)
+    app.middlewares.append(lose_the_first)
+    async with serve(app, settings) as address:
+        page = await browser.open(address.url)
+        await asyncio.wait_for(asked_again.wait(), 20)
+        await wait_until(page, f"{CURRENT} === 'processed'")
 
 
 async def test_an_embedded_page_is_nothing_but_the_picture(browser: Browser, page_url: str) -> None:
