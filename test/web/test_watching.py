@@ -133,6 +133,18 @@ async def test_a_snapshot_is_a_png_at_full_size_with_or_without_boxes(browser: B
     assert bool(distances.min() < 24) is boxes
 
 
+async def test_a_snapshot_comes_when_pictures_have_just_stopped(browser: Browser) -> None:
+    async with running_robot(camera=SMALL, find=find_the_frame_number) as robot:
+        page = await browser.open(robot.url)
+        await wait_until(page, "document.querySelector('#legend label') !== null")
+        await page.evaluate(CATCH_DOWNLOADS)
+        await asyncio.to_thread(robot.capture.stop)
+        await page.press("s")
+        _, png = await next_download(page)
+
+    assert picture_of(png).shape == (SMALL.height, SMALL.width, 3)
+
+
 async def test_a_recording_is_a_film_that_plays(browser: Browser) -> None:
     async with running_robot(camera=SMALL) as robot:
         page = await browser.open(robot.url)

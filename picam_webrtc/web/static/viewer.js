@@ -181,16 +181,18 @@ export class Viewer extends EventTarget {
   /** Taken while a picture is being presented, the only moment when it is known which one a canvas gets. */
   #snapshotWithBoxes() {
     return new Promise((resolve) => {
-      const deadline = performance.now() + SNAPSHOT_PATIENCE_S * 1000;
+      const take = (picture, boxes) => {
+        clearTimeout(patience);
+        this.removeEventListener("frame", onFrame);
+        resolve(snapshot(picture, boxes ?? undefined));
+      };
       const onFrame = ({ detail }) => {
         const picture = pictureOf(this.#video, detail.metadata);
-        const isExact = picture !== null && detail.boxes?.ageMs === 0;
-        if (isExact || performance.now() > deadline) {
-          this.removeEventListener("frame", onFrame);
-          resolve(snapshot(picture ?? this.#video, detail.boxes ?? undefined));
-        }
+        if (picture !== null && detail.boxes?.ageMs === 0) take(picture, detail.boxes);
         picture?.close?.();
       };
+      // Nothing is found in some pictures, and none at all may come any more.
+      const patience = setTimeout(() => take(this.#video, this.#boxes.shown), SNAPSHOT_PATIENCE_S * 1000);
       this.addEventListener("frame", onFrame);
     });
   }
