@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -25,7 +26,7 @@ def cpu_s(pid: int) -> float:
     return (int(fields[UTIME]) + int(fields[STIME])) / TICKS_PER_S
 
 
-def holdings(pid: int) -> Holdings:
+def holdings(pid: int | Literal["self"]) -> Holdings:
     process = Path(f"/proc/{pid}")
     resident_pages = int((process / "statm").read_text().split()[1])
     return Holdings(

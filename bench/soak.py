@@ -142,7 +142,11 @@ async def one_round(robot: Robot, choices: random.Random, log: Log) -> None:
             await asyncio.to_thread(disturbance)
             log.restarts += 1
         for one in watching:
-            await one.next_frame()
+            try:
+                await one.next_frame()
+            except TimeoutError as error:
+                done = f"{name} of {node} changed, then {getattr(disturbance, '__name__', 'nothing')}"
+                raise AssertionError(f"no picture after {done}") from error
 
 
 def slope(times: Sequence[float], values: Sequence[float]) -> float:

@@ -5,7 +5,6 @@ handling, and its spinning in the main thread without it, both leave processes t
 """
 
 import asyncio
-import ctypes
 import logging
 import re
 import signal
@@ -26,14 +25,12 @@ from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.shared_memory import MEBIBYTE, shortage, use_profile
+from picam_webrtc.ros.memory import keep_image_buffers
+from picam_webrtc.ros.shared_memory import shortage, use_profile
 
 logger = logging.getLogger(__name__)
 
 PACKAGE = "picam_webrtc"
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
-"""mallopt(3) parameter numbers, from malloc.h."""
 
 
 class Runtime:
@@ -151,21 +148,9 @@ def prepare_process() -> str | None:
 
     What the user should know when the former cannot be had.
     """
-    _keep_image_buffers()
+    keep_image_buffers()
     profile = share_directory() / "config" / "fastdds.xml"
     return shortage(profile) if use_profile(profile) else None
-
-
-def _keep_image_buffers() -> None:
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # musl has none; images then cost a page fault for every 4 KiB
-        return
-    # Without these glibc maps and unmaps every image buffer anew.
-    mallopt(M_MMAP_THRESHOLD, 64 * MEBIBYTE)
-    mallopt(M_TRIM_THRESHOLD, 256 * MEBIBYTE)
-    mallopt(M_TOP_PAD, 16 * MEBIBYTE)
-    # Images that come by UDP are put together on many threads; an arena of each would keep its own for ever.
-    mallopt(M_ARENA_MAX, 2)
 
 
 def share_directory() -> Path:

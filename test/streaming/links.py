@@ -72,15 +72,14 @@ def link() -> Iterator[Link]:
     near_address, far_address = f"198.18.{number}.1", f"198.18.{number}.2"
     _run("ip", "netns", "add", namespace)
     try:
+        # An IPv6 address that comes a second later is a change of network to a browser: it drops what it is loading.
+        _run("ip", "netns", "exec", namespace, "sysctl", "-qew", "net.ipv6.conf.default.disable_ipv6=1")
         _run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", namespace)
         # One packet at a time, as on a cable: else offloaded packets would be lost together.
         _run("ip", "link", "set", near, "gso_max_segs", "1")
-        # An IPv6 address that comes a second later is a change of network to a browser: it drops what it is loading.
-        _run("ip", "link", "set", near, "addrgenmode", "none")
         _run("ip", "addr", "add", f"{near_address}/24", "dev", near)
         _run("ip", "link", "set", near, "up")
         for words in (
-            ("link", "set", far, "addrgenmode", "none"),
             ("addr", "add", f"{far_address}/24", "dev", far),
             ("link", "set", far, "up"),
             ("link", "set", "lo", "up"),
