@@ -26,7 +26,7 @@ from rclpy.signals import SignalHandlerOptions
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
 from picam_webrtc.ros.memory import keep_image_buffers
-from picam_webrtc.ros.shared_memory import shortage, use_profile
+from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
 
 logger = logging.getLogger(__name__)
 
@@ -149,8 +149,8 @@ def prepare_process() -> str | None:
     What the user should know when the former cannot be had.
     """
     keep_image_buffers()
-    profile = share_directory() / "config" / "fastdds.xml"
-    return shortage(profile) if use_profile(profile) else None
+    remove_orphans()
+    return shortage(use_profile(share_directory() / "config" / "fastdds.xml"))
 
 
 def share_directory() -> Path:

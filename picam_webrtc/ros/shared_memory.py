@@ -1,7 +1,10 @@
 """Images between processes of one machine go through shared memory: how Fast DDS gets enough of it, and if it can."""
 
+import fcntl
 import os
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
@@ -9,14 +12,34 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX puts it on Linux, s
 MEBIBYTE = 1 << 20
 MANAGEMENT = 1.1
 """What Fast DDS takes for a segment, in sizes of the segment: its own lists are beside the images."""
+LOCK = "_el"
+"""Ends the name of the file that a segment's process keeps locked (flock(2)) while it lives."""
+YOUNGEST_S = 1.0
+"""Of a lock file that is looked at: one just made may not be locked yet."""
 
 
-def use_profile(profile: Path) -> bool:
-    """Have Fast DDS read `profile` unless the user has named another; whether it will."""
-    if any(os.environ.get(name) for name in PROFILE_VARIABLES):
-        return False
-    os.environ[PROFILE_VARIABLES[0]] = str(profile)
-    return True
+def use_profile(ours: Path) -> Path:
+    """Have Fast DDS read our profile unless the user has named another; which it will read."""
+    named = next(filter(None, map(os.environ.get, PROFILE_VARIABLES)), None)
+    if named is None:
+        os.environ[PROFILE_VARIABLES[0]] = named = str(ours)
+    return Path(named)
+
+
+def remove_orphans(directory: Path = SHARED_MEMORY) -> None:
+    """Remove the segments of processes that were killed, which nobody else does: each holds memory until the next boot.
+
+    Ports, which are small and used again by name, stay.
+    """
+    for lock in directory.glob(f"fastdds_*{LOCK}"):
+        if lock.name.startswith("fastdds_port"):
+            continue
+        with suppress(OSError), lock.open() as file:  # locked, another user's, or gone by now
+            if time.time() - os.fstat(file.fileno()).st_mtime < YOUNGEST_S:
+                continue
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.with_name(lock.name.removesuffix(LOCK)).unlink(missing_ok=True)
+            lock.unlink()
 
 
 def shortage(profile: Path, directory: Path = SHARED_MEMORY) -> str | None:
@@ -25,12 +48,12 @@ def shortage(profile: Path, directory: Path = SHARED_MEMORY) -> str | None:
     Fast DDS then complains about the platform and goes on by UDP. That is the state of a container with the 64 MB
     that Docker gives: enough for the first process only.
     """
-    size = re.search(r"<segment_size>(\d+)<", profile.read_text())
-    if size is None:
-        return None
     try:
+        size = re.search(r"<segment_size>(\d+)<", profile.read_text())
         free = os.statvfs(directory)
-    except OSError:  # no Linux
+    except OSError:  # no such profile, of which Fast DDS tells; no Linux
+        return None
+    if size is None:
         return None
     wanted_mb = int(size[1]) * MANAGEMENT / MEBIBYTE
     free_mb = free.f_bavail * free.f_frsize / MEBIBYTE

@@ -1,8 +1,11 @@
 """A container with little shared memory: the user is told what to do, and pictures come all the same."""
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.shared_memory import shortage
+from picam_webrtc.ros.shared_memory import SHARED_MEMORY, YOUNGEST_S, remove_orphans, shortage
 from test.pipeline import node_process
+from test.ros.support import wait_until
 from test.viewer import viewer
 
 MOUNT = "mount -t tmpfs -o size=16m tmpfs /dev/shm && echo mounted && exec sleep infinity"
+IMAGES_BYTES = 10_000_000
+"""Segments for images are larger."""
 NODES = ("camera_node", "inference_node", "webrtc_node")
 PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0}
 
@@ -45,6 +51,50 @@ def test_too_little_is_told_with_the_figures_and_the_remedy(tmp_path: Path) -> N
     assert said.startswith(f"{tmp_path} has ")
     assert f"{(1 << 60) * 1.1 / (1 << 20):.0f} are needed" in said
     assert "--shm-size=256m" in said
+
+
+def segment(directory: Path, number: int, age_s: float) -> Path:
+    lock = directory / f"fastdds_{number:016x}_el"
+    for path in (lock.with_name(lock.name.removesuffix("_el")), lock):
+        path.touch()
+        os.utime(path, (time.time() - age_s,) * 2)
+    return lock
+
+
+def test_only_what_no_process_holds_is_removed(tmp_path: Path) -> None:
+    old = 2 * YOUNGEST_S
+    held, orphan, new = (segment(tmp_path, number, age_s) for number, age_s in enumerate((old, old, 0)))
+    port = tmp_path / "fastdds_port7411_el"
+    port.touch()
+    os.utime(port, (0, 0))
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_orphans(tmp_path)
+
+    assert not list(tmp_path.glob(f"{orphan.name.removesuffix('_el')}*"))
+    for kept in (held, new):
+        assert len(list(tmp_path.glob(f"{kept.name.removesuffix('_el')}*"))) == 2
+    assert port.exists()
+
+
+@pytest.mark.ros
+def test_what_a_killed_node_leaves_is_removed_when_one_starts() -> None:
+    def segments() -> set[Path]:
+        return {path for path in SHARED_MEMORY.glob("fastdds_*") if path.stat().st_size > IMAGES_BYTES}
+
+    before = segments()
+    with node_process("picam_webrtc.ros.camera_node", PARAMETERS) as node:
+        node.wait_for_line("Ready")
+        left = segments() - before
+        wait_until(lambda: all(time.time() - path.stat().st_mtime > YOUNGEST_S for path in left), "the files are old")
+        node.stop(signal.SIGKILL)
+    assert left
+    assert left <= segments()
+
+    with node_process("picam_webrtc.ros.camera_node", PARAMETERS) as node:
+        node.wait_for_line("Ready")
+
+        assert not left & segments()
 
 
 @pytest.fixture
