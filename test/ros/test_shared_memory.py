@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from test.pipeline import node_process
 from test.ros.support import wait_until
 from test.viewer import viewer
 
-MOUNT = "mount -t tmpfs -o size=16m tmpfs /dev/shm && echo mounted && exec sleep infinity"
+MOUNT = "mount -t tmpfs -o size={}m tmpfs /dev/shm && echo mounted && exec sleep infinity"
+LITTLE_MB, ENOUGH_MB = 16, 128
 IMAGES_BYTES = 10_000_000
 """Segments for images are larger."""
 NODES = ("camera_node", "inference_node", "webrtc_node")
@@ -77,44 +79,35 @@ def test_only_what_no_process_holds_is_removed(tmp_path: Path) -> None:
     assert port.exists()
 
 
-@pytest.mark.ros
-def test_what_a_killed_node_leaves_is_removed_when_one_starts() -> None:
-    def segments() -> set[Path]:
-        return {path for path in SHARED_MEMORY.glob("fastdds_*") if path.stat().st_size > IMAGES_BYTES}
+@dataclass(frozen=True)
+class Container:
+    """`inside` is a command that runs what follows it with `shared_memory` as its /dev/shm."""
 
-    before = segments()
-    with node_process("picam_webrtc.ros.camera_node", PARAMETERS) as node:
-        node.wait_for_line("Ready")
-        left = segments() - before
-        wait_until(lambda: all(time.time() - path.stat().st_mtime > YOUNGEST_S for path in left), "the files are old")
-        node.stop(signal.SIGKILL)
-    assert left
-    assert left <= segments()
-
-    with node_process("picam_webrtc.ros.camera_node", PARAMETERS) as node:
-        node.wait_for_line("Ready")
-
-        assert not left & segments()
+    inside: tuple[str, ...]
+    shared_memory: Path
 
 
 @pytest.fixture
-def container() -> Iterator[tuple[str, ...]]:
-    """A command that runs what follows it where /dev/shm has 16 MB."""
+def container(request: pytest.FixtureRequest) -> Iterator[Container]:
+    """With as many MB of shared memory as the parameter says."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("a mount namespace takes root and unshare")
-    holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", MOUNT], stdout=subprocess.PIPE, text=True)
+    command = ("unshare", "--mount", "sh", "-c", MOUNT.format(request.param))
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     with holder:
         assert holder.stdout.readline() == "mounted\n"
-        yield "nsenter", "--mount", "--wd", f"--target={holder.pid}"
+        inside = ("nsenter", "--mount", "--wd", f"--target={holder.pid}")
+        yield Container(inside, Path(f"/proc/{holder.pid}/root{SHARED_MEMORY}"))
         holder.terminate()
 
 
 @pytest.mark.ros
-async def test_pictures_come_by_udp_and_each_node_says_why(container: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("container", [LITTLE_MB], indirect=True)
+async def test_pictures_come_by_udp_and_each_node_says_why(container: Container) -> None:
     with ExitStack() as stack:
         nodes = [
-            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", PARAMETERS, prefix=container))
+            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", PARAMETERS, prefix=container.inside))
             for name in NODES
         ]
         url = nodes[-1].wait_for_line(r"The page is at (http://\S+)")[1]
@@ -124,3 +117,23 @@ async def test_pictures_come_by_udp_and_each_node_says_why(container: tuple[str,
 
         for node in nodes:
             node.wait_for_line(r"\[WARN\].* /dev/shm has 1[56] MB free and 35 are needed: .*--shm-size=256m")
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("container", [ENOUGH_MB], indirect=True)
+def test_what_a_killed_node_leaves_is_removed_when_one_starts(container: Container) -> None:
+    def segments() -> set[Path]:
+        return {path for path in container.shared_memory.glob("fastdds_*") if path.stat().st_size > IMAGES_BYTES}
+
+    with node_process("picam_webrtc.ros.camera_node", PARAMETERS, prefix=container.inside) as node:
+        node.wait_for_line("Ready")
+        left = segments()
+        wait_until(lambda: all(time.time() - path.stat().st_mtime > YOUNGEST_S for path in left), "the files are old")
+        node.stop(signal.SIGKILL)
+    assert left
+    assert left <= segments()
+
+    with node_process("picam_webrtc.ros.camera_node", PARAMETERS, prefix=container.inside) as node:
+        node.wait_for_line("Ready")
+
+        assert not left & segments()
