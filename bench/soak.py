@@ -1,10 +1,8 @@
 """Hours of a robot's day in short: `python -m bench.soak --minutes 30`, or `make soak`.
 
-Viewers join and leave, parameters change, the camera is stopped and started, its process ends and another one comes.
-Between rounds nobody watches, and what webrtc_node and inference_node hold is looked at. Ends with code 1 when, after
-the warm-up, memory grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
-
-Cameras end by themselves here: of one that is killed Fast DDS keeps some kilobytes (`--kill` shows it).
+Viewers join and leave, parameters change, the camera is stopped, started, killed and replaced. Between rounds nobody
+watches, and what webrtc_node and inference_node hold is looked at. Ends with code 1 when, after the warm-up, memory
+grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
 """
 
 import asyncio
@@ -60,9 +58,7 @@ CHANGES: tuple[tuple[str, str, Parameter.Type, tuple[Any, ...]], ...] = (
 class Robot:
     """The three processes, and a node that plays operator."""
 
-    def __init__(self, stack: ExitStack, node: Node, end: signal.Signals) -> None:
-        """`end` is how a camera is ended that is replaced."""
-        self._end = end
+    def __init__(self, stack: ExitStack, node: Node) -> None:
         self._stack = stack
         self._node = node
         self._processes: dict[str, NodeProcess] = {}
@@ -90,7 +86,7 @@ class Robot:
             answered(lambda client=client: client.call_async(Trigger.Request()), f"the camera's {switch}")  # type: ignore[misc]
 
     def replace_camera(self) -> None:
-        self._processes["camera_node"].stop(self._end)
+        self._processes["camera_node"].stop(signal.SIGKILL)
         self._start("camera_node")
         self._processes["camera_node"].wait_for_line("Ready")
 
@@ -191,15 +187,15 @@ def _grown(values: Sequence[int], third: int) -> float:
 
 
 @contextmanager
-def running_robot(end: signal.Signals) -> Iterator[Robot]:
+def running_robot() -> Iterator[Robot]:
     with own_ros_domain(), running_node("soak") as (runtime, node), ExitStack() as stack:
         runtime.spin()
-        yield Robot(stack, node, end)
+        yield Robot(stack, node)
 
 
-def run(minutes: float, seed: int, end: signal.Signals) -> tuple[Log, dict[str, Growth]]:
+def run(minutes: float, seed: int) -> tuple[Log, dict[str, Growth]]:
     log = Log()
-    with running_robot(end) as robot:
+    with running_robot() as robot:
         asyncio.run(soak(robot, 60 * minutes, random.Random(seed), log))  # noqa: S311 - to be repeatable
     return log, {name: growth(log.times_s, held) for name, held in log.held.items()}
 
@@ -209,9 +205,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="nothing but the result")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1, help="of the choice of what happens")
-    parser.add_argument("--kill", action="store_true", help="end cameras by SIGKILL")
     options = parser.parse_args()
-    log, grown = run(options.minutes, options.seed, signal.SIGKILL if options.kill else signal.SIGINT)
+    log, grown = run(options.minutes, options.seed)
     if not options.json:
         for name, held in log.held.items():
             print(f"{name}: {held[0]} at first, {held[-1]} at last")
