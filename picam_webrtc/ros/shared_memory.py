@@ -7,9 +7,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from picam_webrtc.ros.memory import MEBIBYTE
+
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX puts it on Linux, shm_overview(7)
-MEBIBYTE = 1 << 20
 MANAGEMENT = 1.1
 """What Fast DDS takes for a segment, in sizes of the segment: its own lists are beside the images."""
 LOCK = "_el"

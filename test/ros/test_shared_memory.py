@@ -1,4 +1,4 @@
-"""A container with little shared memory: the user is told what to do, and pictures come all the same."""
+"""Shared memory that is short: the user is told what to do, pictures come all the same, and none is left behind."""
 
 import fcntl
 import os

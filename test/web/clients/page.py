@@ -25,7 +25,7 @@ SEEN = """(async () => {
   const { candidateType } = stats.get(pair.localCandidateId);
   return { path: candidateType, frames: framesDecoded, height: frameHeight, freezes: freezeCount, timeMs: timestamp };
 })()"""
-TIMEOUT_S = 60.0
+TIMEOUT_S = 30.0
 
 
 async def main(url: str, pictures: int) -> None:
