@@ -1,10 +1,11 @@
-"""One-slot handoffs between threads where the newest value wins and older ones are dropped.
+"""Handoffs between threads where the newest value wins and older ones are dropped.
 
 Live video must not queue: a slow consumer loses frames and never delays the others.
 """
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -16,23 +17,24 @@ class Latest(Generic[T]):
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._value: T | None = None
+        self._values = deque[T]()
         self._closed = False
         self.dropped = 0
 
-    def put(self, value: T) -> None:
-        """Replace whatever waits; never blocks."""
+    def put(self, value: T, most_waiting: int = 1) -> None:
+        """Hand over a value; never blocks. The oldest give way until no more than `most_waiting` are left."""
         with self._condition:
-            self.dropped += self._value is not None
-            self._value = value
+            self._values.append(value)
+            while len(self._values) > most_waiting:
+                self._values.popleft()
+                self.dropped += 1
             self._condition.notify()
 
     def take(self, timeout_s: float | None = None) -> T | None:
-        """Wait for a value and take it; None once the slot is closed or after the timeout."""
+        """Wait for a value and take the oldest; None once the slot is closed or after the timeout."""
         with self._condition:
-            self._condition.wait_for(lambda: self._value is not None or self._closed, timeout_s)
-            value, self._value = self._value, None
-            return None if self._closed else value
+            self._condition.wait_for(lambda: self._values or self._closed, timeout_s)
+            return self._values.popleft() if self._values and not self._closed else None
 
     @property
     def closed(self) -> bool:

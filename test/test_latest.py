@@ -15,6 +15,15 @@ def test_the_newest_value_is_taken_and_the_older_counted_as_dropped() -> None:
     assert slot.dropped == 4
 
 
+def test_as_many_wait_as_may_and_the_oldest_is_taken_first() -> None:
+    slot = Latest[int]()
+    for value in range(5):
+        slot.put(value, most_waiting=3)
+
+    assert [slot.take() for _ in range(3)] == [2, 3, 4]
+    assert slot.dropped == 2
+
+
 def test_take_returns_none_after_its_timeout() -> None:
     assert Latest[int]().take(timeout_s=0.001) is None
 

@@ -21,6 +21,8 @@ from picam_webrtc.settings import InferenceSettings
 
 _logger = logging.getLogger(__name__)
 
+MOST_PASSING = 8
+"""Frames that may wait while no model looks at them: passing one on takes so little that only a stall holds them up."""
 RTP_CLOCK_HZ = 90_000
 NS_PER_S = 1_000_000_000
 
@@ -66,9 +68,14 @@ class Setup(NamedTuple):
     settings: InferenceSettings
     detector: FrameDetector | None
 
+    @property
+    def in_use(self) -> FrameDetector | None:
+        """What looks at the frames; None while they pass through."""
+        return self.detector if self.settings.enabled else None
+
 
 class Engine:
-    """Runs the model on the newest frame, one at a time, at most one waiting.
+    """Runs the model on the newest frame, one at a time, at most one waiting. Without a model every frame passes.
 
     Any thread may call any method. `on_result` is called on the thread `infer`.
     """
@@ -133,8 +140,8 @@ class Engine:
         self.stop()
 
     def put(self, frame: Frame, picture: Frame | None = None) -> None:
-        """Hand over a frame, replacing the one that waits; results are drawn on `picture`, `frame` by default."""
-        self._slot.put(Work(frame, picture or frame))
+        """Hand over a frame; one that waits for the model gives way. Drawn on is `picture`, `frame` by default."""
+        self._slot.put(Work(frame, picture or frame), MOST_PASSING if self._setup.in_use is None else 1)
 
     def check(self, settings: InferenceSettings) -> None:
         """Find out whether `apply` will work, loading what is needed on the calling thread while frames go on.
@@ -184,11 +191,11 @@ class Engine:
         return detector
 
     def _process(self, work: Work) -> None:
-        settings, detector = self._setup
+        setup = self._setup
         result = InferenceResult(work.picture)
-        if detector is not None and settings.enabled:
+        if setup.in_use is not None:
             try:
-                result = _transform(work, settings, detector)
+                result = _transform(work, setup.settings, setup.in_use)
             except (ImageError, ModelError) as error:
                 # A frame that cannot be used is shown as it came; the same complaint is not made at the frame rate.
                 if self._figures.is_new_failure(str(error)):

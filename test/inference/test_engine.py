@@ -132,6 +132,26 @@ def test_an_engine_starts_again_after_a_stop_without_loading_again() -> None:
 
 
 @pytest.mark.parametrize("values", [{"transform": "none"}, {"enabled": False}])
+def test_no_frame_that_only_passes_is_lost_to_a_short_stall(values: dict[str, object]) -> None:
+    stamps: queue.Queue[int] = queue.Queue()
+    stalled, go_on = threading.Event(), threading.Event()
+
+    def on_result(result: InferenceResult) -> None:
+        stalled.set()
+        assert go_on.wait(LIMIT_S)
+        stamps.put(result.frame.stamp_ns)
+
+    with Engine(InferenceSettings.from_values(values), on_result, load=lambda _: FakeDetector()) as engine:
+        engine.put(frame(1))
+        assert stalled.wait(LIMIT_S)
+        for stamp in range(2, 10):
+            engine.put(frame(stamp))
+        go_on.set()
+        assert [stamps.get(timeout=LIMIT_S) for _ in range(9)] == list(range(1, 10))
+        assert engine.snapshot().dropped == 0
+
+
+@pytest.mark.parametrize("values", [{"transform": "none"}, {"enabled": False}])
 def test_frames_pass_through_untouched_when_no_model_is_wanted(values: dict[str, object]) -> None:
     rig, given = Rig(**values), frame(encoding="nv12")
     with rig.engine:
