@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(not available(), reason="needs root, iproute2 and nftables"),
 ]
 TOKEN = "viewer-token-1"  # noqa: S105
-PICTURES = ("150", "350", "550", "750")
+PICTURES = ("150", "300", "450", "600", "750")
 """While the first come the link is still flooded. Between two of these all must be calm at least once."""
 LEAST_RATE = 25.0
 
