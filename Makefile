@@ -20,8 +20,14 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 run: $(VENV)/.run models
 	$(BIN)/python -m picam_webrtc $(ARGS)
 
+# Two files at a time, then one by one what needs the machine for itself. One test: make test ARGS="-k name".
 test: system-packages $(VENV)/.test models lint
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS) test
+else
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not heavy" test
+	$(BIN)/python -m pytest -m heavy test
+endif
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

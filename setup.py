@@ -73,6 +73,7 @@ setup(
             "pytest>=8",
             "pytest-asyncio>=0.24",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "ros-domain-coordinator",
             "ruff>=0.5",
             "scikit-image>=0.22",

@@ -1,6 +1,7 @@
 """A short soak: what lives through joins, changes, kills and restarts holds no more at the end than at the start."""
 
 import os
+from statistics import median
 
 import pytest
 
@@ -20,11 +21,12 @@ def test_nothing_leaks_while_viewers_parameters_and_cameras_come_and_go() -> Non
 
     assert len(log.times_s) >= 3
     for name, one in grown.items():
-        held = log.held[name]
-        rss_mb = [round(one.rss_mb) for one in held]
-        assert one.descriptors <= MOST_MORE_DESCRIPTORS, (name, one, held[-1])
-        assert one.threads <= MOST_MORE_THREADS, (name, one, held[-1])
-        assert held[-1].rss_mb - held[len(held) // 3].rss_mb <= MOST_MORE_MB, (name, rss_mb)
+        rss_mb = [round(held.rss_mb) for held in log.held[name]]
+        third = len(rss_mb) // 3
+        assert one.descriptors <= MOST_MORE_DESCRIPTORS, (name, one)
+        assert one.threads <= MOST_MORE_THREADS, (name, one)
+        # A look at a moment when something is still being closed finds more, which stays for that moment only.
+        assert median(rss_mb[-third:]) - median(rss_mb[third:-third]) <= MOST_MORE_MB, (name, rss_mb)
 
 
 def test_growth_is_the_slope_after_the_warm_up() -> None:

@@ -1,6 +1,10 @@
-"""The C library's allocator, made fit for images of some megabytes thirty times a second."""
+"""Memory of a process that lives long: an allocator fit for images thirty times a second, and nothing that piles up."""
 
 import ctypes
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
 
 MEBIBYTE = 1 << 20
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -2, -3, -8
@@ -21,8 +25,20 @@ def keep_image_buffers() -> None:
     mallopt(M_ARENA_MAX, 4)
 
 
+def tidy(node: "Node") -> None:
+    """When no more images come for now; on the thread that spins `node`."""
+    forget_destroyed(node)
+    give_back()
+
+
+def forget_destroyed(node: "Node") -> None:
+    """Free what rclpy keeps of subscriptions and timers that are gone: a weak reference to each that ever was."""
+    entities = node.default_callback_group.entities
+    entities.difference_update([entity for entity in entities if entity() is None])
+
+
 def give_back() -> None:
-    """Return what was kept to the system, when no more images come for now; takes some milliseconds."""
+    """Return the images' memory to the system; takes some milliseconds."""
     malloc_trim = getattr(_LIBC, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)

@@ -7,7 +7,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
-from picam_webrtc.ros.memory import give_back
+from picam_webrtc.ros.memory import tidy
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timeouts, which a simulated clock must not stretch."""
@@ -69,4 +69,4 @@ class OnDemand:
         if self.running:
             self.running = False
             self._stop()
-            give_back()
+            tidy(self._node)

@@ -14,7 +14,7 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.ros.compressed_io import CompressedSubscription
 from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
-from picam_webrtc.ros.memory import give_back
+from picam_webrtc.ros.memory import tidy
 from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
 from picam_webrtc.ros.qos import OVERRIDABLE, image_subscription_qos
 from picam_webrtc.ros.sim_time import StampClock
@@ -134,7 +134,7 @@ class StreamTopic:
         if self._images is not None:
             self._images.close()
             self._images = None
-            give_back()
+            tidy(self._node)
         if self._detections is not None:
             self._detections.close()
             self._detections = None

@@ -1,7 +1,13 @@
-"""What images needed stays with the process while more may come, and goes back when none do."""
+"""What images needed stays with the process while more may come, and goes back when none do; nothing piles up."""
 
 import subprocess
 import sys
+from typing import Any
+
+from std_msgs.msg import String
+
+from picam_webrtc.ros.memory import forget_destroyed
+from test.ros.support import on_spin_thread, running_node, wait_until
 
 BLOCKS, BLOCK_BYTES = 200, 1 << 20
 FREE_IMAGES_BETWEEN_OTHERS = f"""
@@ -26,3 +32,27 @@ def test_freed_images_are_kept_until_they_are_given_back() -> None:
     left_by_itself_mb, given_back_mb = map(float, shown.split())
     assert left_by_itself_mb < 1
     assert given_back_mb > 0.45 * BLOCKS
+
+
+def test_nothing_is_kept_of_a_subscription_that_is_destroyed() -> None:
+    heard: list[str] = []
+    with running_node("listener") as (runtime, node):
+        runtime.spin()
+        publisher = node.create_publisher(String, "words", 1)
+        entities = node.default_callback_group.entities
+
+        def subscribe() -> Any:
+            return node.create_subscription(String, "words", lambda word: heard.append(word.data), 1)
+
+        def come_go_and_stay() -> None:
+            for _ in range(20):
+                node.destroy_subscription(subscribe())
+            assert any(entity() is None for entity in entities)
+            forget_destroyed(node)
+            assert all(entity() is not None for entity in entities)
+            subscribe()
+
+        on_spin_thread(runtime, come_go_and_stay)
+        wait_until(lambda: publisher.get_subscription_count(), "the subscription")
+        publisher.publish(String(data="still here"))
+        wait_until(lambda: heard == ["still here"], "what is said afterwards")
