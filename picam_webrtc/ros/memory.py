@@ -34,7 +34,7 @@ def tidy(node: "Node") -> None:
 def forget_destroyed(node: "Node") -> None:
     """Free what rclpy keeps of subscriptions and timers that are gone: a weak reference to each that ever was."""
     entities = node.default_callback_group.entities
-    entities.difference_update([entity for entity in entities if entity() is None])
+    entities.difference_update([entity for entity in tuple(entities) if entity() is None])
 
 
 def give_back() -> None:
