@@ -203,6 +203,7 @@ async def test_a_picture_reaches_the_viewer_with_its_frame_numbers_rising(pipeli
     assert np.all(np.diff(numbers) > 0)
 
 
+@pytest.mark.heavy
 async def test_every_node_ends_within_two_seconds_while_somebody_watches(pipeline: Pipeline) -> None:
     async with viewer(pipeline.url) as one:
         await one.connect_by_whep()

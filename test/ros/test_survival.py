@@ -14,7 +14,7 @@ from picam_webrtc.declaration import ParameterValue
 from test.pipeline import NodeProcess, node_process
 from test.viewer import Viewer, viewer
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ros, pytest.mark.heavy, pytest.mark.timeout(300)]
 
 PARAMETERS: dict[str, ParameterValue] = {
     "source": "test_pattern", "transform": "none", "port": 0, "width": 640, "height": 360,

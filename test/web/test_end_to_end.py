@@ -218,6 +218,7 @@ async def test_two_cameras_are_four_streams_on_one_page(each_browser: Browser) -
         assert shown == ["front_processed", "front_raw", "rear_processed", "rear_raw"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", ["camera_node", "inference_node", "webrtc_node"])
 async def test_a_killed_node_is_back_and_the_page_plays_again_within_5_s(each_browser: Browser, name: str) -> None:
     with running_pipeline(TEST_PATTERN) as pipeline, ExitStack() as stack:

@@ -269,6 +269,7 @@ async def test_every_button_has_a_name_and_can_be_reached_by_keyboard(browser: B
     assert {"boxes", "snapshot", "statistics-toggle", "grid-toggle"} <= reached
 
 
+@pytest.mark.heavy
 async def test_the_server_restarts_and_the_page_plays_again_within_5_s(browser: Browser) -> None:
     settings = WebRtcSettings(port=0)
     async with running_robot(settings, camera=SMALL) as robot:
