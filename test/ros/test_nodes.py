@@ -92,6 +92,7 @@ def test_a_parameter_file_that_is_missing_is_named() -> None:
     assert "/no/such/params.yaml" in complaint
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("module", "started"),
