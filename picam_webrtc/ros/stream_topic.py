@@ -7,6 +7,7 @@ from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo
 
 from picam_webrtc.detection import Detections
@@ -16,6 +17,7 @@ from picam_webrtc.ros.detections import DetectionsSubscription, detections_topic
 from picam_webrtc.ros.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.memory import tidy
 from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
+from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.ros.qos import OVERRIDABLE, image_subscription_qos
 from picam_webrtc.ros.sim_time import StampClock
 from picam_webrtc.streaming.stream import Stream
@@ -23,6 +25,9 @@ from picam_webrtc.streaming.stream import Stream
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 PROCESSED = "image_processed"
 """The only topic into which detections are drawn."""
+
+TIDY_AFTER_S = 1.0
+"""Once nobody watches: connections and encoders take a moment to end."""
 
 CallSoon = Callable[[Callable[[], None]], None]
 
@@ -45,6 +50,7 @@ class StreamTopic:
         self._images: ImageSubscription | CompressedSubscription | None = None
         self._detections: DetectionsSubscription | None = None
         self._infos: Any = None
+        self._tidy_timer: Timer | None = None
         self._picture_rate, self._detections_rate, self._info_rate = EventRate(), EventRate(), EventRate()
         self._fed_s = self._late_s = 0.0
         self._wanted = self._allowed = self._closed = False
@@ -90,6 +96,7 @@ class StreamTopic:
         if not self._wanted or not self._allowed or self._closed:
             self._unsubscribe()
         elif self._images is None:
+            self._cancel_tidying()
             self._fed_s = time.monotonic()
             if self._is_compressed():
                 self._images = CompressedSubscription(self._node, self.topic, self._on_frame)
@@ -134,7 +141,8 @@ class StreamTopic:
         if self._images is not None:
             self._images.close()
             self._images = None
-            tidy(self._node)
+            if not self._closed:
+                self._tidy_timer = self._node.create_timer(TIDY_AFTER_S, self._tidy, clock=STEADY)
         if self._detections is not None:
             self._detections.close()
             self._detections = None
@@ -142,10 +150,20 @@ class StreamTopic:
             self._node.destroy_subscription(self._infos)
             self._infos = None
 
+    def _tidy(self) -> None:
+        self._cancel_tidying()
+        tidy(self._node)
+
+    def _cancel_tidying(self) -> None:
+        if self._tidy_timer is not None:
+            self._node.destroy_timer(self._tidy_timer)
+            self._tidy_timer = None
+
     def close(self) -> None:
         """For good; on the thread that spins the node, or once that has ended."""
         self._closed = True
         self._unsubscribe()
+        self._cancel_tidying()
 
 
 def _picture_topic(topic: str) -> str:
