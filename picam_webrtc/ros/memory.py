@@ -22,7 +22,7 @@ def keep_image_buffers() -> None:
     mallopt(M_TRIM_THRESHOLD, 256 * MEBIBYTE)
     mallopt(M_TOP_PAD, 16 * MEBIBYTE)
     # Images that come by UDP are put together on many threads; an arena of each would keep its own for ever.
-    mallopt(M_ARENA_MAX, 4)
+    mallopt(M_ARENA_MAX, 2)
 
 
 def tidy(node: "Node") -> None:
