@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-MOST_WINDOWS = 4
+MOST_WINDOWS = 3
 
 
 async def good_window(measure: Callable[[], Awaitable[T]], is_good: Callable[[T], bool]) -> T:

@@ -1,0 +1,58 @@
+"""Tests that need the machine for themselves are not failed by what others do to it."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from test.machine import CpuTimes
+
+pytest_plugins = ["pytester"]
+
+FAILS_ONCE = """
+    import pytest
+    runs = []
+
+    @pytest.fixture
+    def given():
+        yield len(runs)
+
+    {mark}
+    def test_of_a_rate(given):
+        runs.append(given)
+        assert len(runs) > 1
+"""
+CONFTEST = """
+    import pytest
+    import test.conftest
+    from test.machine import CpuTimes
+
+    test.conftest.wait_for_calm = lambda timeout_s: None
+    times = iter(CpuTimes(100 * n, {stolen} * n) for n in range(100))
+    CpuTimes.now = classmethod(lambda cls: next(times))
+    pytest_runtest_protocol = test.conftest.pytest_runtest_protocol
+
+    def pytest_configure(config):
+        config.addinivalue_line("markers", "heavy: alone")
+"""
+
+
+@pytest.mark.parametrize(
+    ("mark", "stolen", "passes"),
+    [("@pytest.mark.heavy", 50, True), ("@pytest.mark.heavy", 1, False), ("", 50, False)],
+    ids=["while others ran", "on a calm machine", "of another kind"],
+)
+def test_a_failure_counts_unless_others_had_the_processors(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, mark: str, stolen: int, passes: bool
+) -> None:
+    pytester.makeconftest(textwrap.dedent(CONFTEST.format(stolen=stolen)))
+    pytester.makepyfile(textwrap.dedent(FAILS_ONCE.format(mark=mark)))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+    outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+    outcome.assert_outcomes(passed=int(passes), failed=int(not passes))
+
+
+def test_the_share_that_others_had_is_that_of_the_time_wanted() -> None:
+    assert CpuTimes(busy=160, stolen=45).stolen_since(CpuTimes(busy=100, stolen=5)) == pytest.approx(0.4)
