@@ -7,7 +7,7 @@ import aioice.ice
 import pytest
 from _pytest.runner import runtestprotocol
 
-from test.machine import CpuTimes, wait_for_calm
+from test.machine import CALM_TIMEOUT_S, CpuTimes, wait_for_calm
 from test.pipeline import own_ros_domain
 
 MOST_STOLEN = 0.05
@@ -15,7 +15,6 @@ MOST_STOLEN = 0.05
 MOST_RUNS = 3
 PATIENCE_S = 240.0
 """With the machine, for all tests together."""
-CALM_TIMEOUT_S = 20.0
 spent_s = 0.0
 
 

@@ -10,6 +10,7 @@ BUSY, STOLEN = (1, 2, 3, 6, 7), 8
 """Columns of the line `cpu` in proc_stat(5): user, nice, system, irq, softirq; steal."""
 PROBE_S, PAUSE_S = 0.2, 1.0
 LEAST_SHARE = 0.8
+CALM_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CpuTimes:
         return stolen / max(1, stolen + self.busy - earlier.busy)
 
 
-def wait_for_calm(timeout_s: float) -> None:
+def wait_for_calm(timeout_s: float = CALM_TIMEOUT_S) -> None:
     """Return once an empty loop gets a processor almost for itself, or after the timeout."""
     deadline_s = time.monotonic() + timeout_s
     while _share_of_a_processor() < LEAST_SHARE and time.monotonic() < deadline_s:

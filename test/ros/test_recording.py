@@ -24,6 +24,7 @@ from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.qos import video_publisher_qos
 from test.browser import open_chromium
 from test.browser import wait_until as wait_until_page
+from test.machine import wait_for_calm
 from test.pipeline import node_process
 from test.ros.support import running_node, wait_until
 from test.viewer import viewer
@@ -61,6 +62,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, 
     """Ten seconds of 720p30, and what a subscriber got meanwhile: the first without a gap, else the last of a few."""
     folder = tmp_path_factory.mktemp("bags")
     for number in range(MOST_WINDOWS):
+        wait_for_calm()
         path = folder / f"drive{number}"
         stamps = record(path)
         if all(np.diff(stamps[topic]).max() < LONGEST_STEP_NS for topic in (JPEG, VIDEO)):
