@@ -6,37 +6,40 @@ from collections.abc import Iterator
 import aioice.ice
 import pytest
 from _pytest.runner import runtestprotocol
+from pytest_timeout import _get_item_settings  # type: ignore[import-untyped]
 
-from test.machine import CALM_TIMEOUT_S, CpuTimes, wait_for_calm
+from test.machine import CALM_TIMEOUT_S, MOST_RUNS, CpuTimes, wait_for_calm
 from test.pipeline import own_ros_domain
 
-MOST_STOLEN = 0.05
-"""Of the processors' time during a test, for its failure to count."""
-MOST_RUNS = 3
 PATIENCE_S = 240.0
 """With the machine, for all tests together."""
 spent_s = 0.0
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-    """What fails while others had the machine is run again: it tells nothing; a fault of ours fails on a calm one too.
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Tests that need the machine for themselves wait until they have it, and their failure counts only if they had it.
 
-    Tests that need the machine for themselves wait until it is calm.
+    What fails while others had it is run again: it tells nothing of ours. A fault of ours fails on a calm machine.
     """
     global spent_s
+    if item.get_closest_marker("heavy") is None:
+        return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    limit = _get_item_settings(item)
     for run in range(1, MOST_RUNS + 1):
         begin_s = time.monotonic()
-        if item.get_closest_marker("heavy") is not None:
-            wait_for_calm(min(CALM_TIMEOUT_S, PATIENCE_S - spent_s))
+        if limit.timeout:  # that of a run begins when the machine is calm
+            item.ihook.pytest_timeout_cancel_timer(item=item)
+        wait_for_calm(min(CALM_TIMEOUT_S, PATIENCE_S - spent_s))
+        if limit.timeout:
+            item.ihook.pytest_timeout_set_timer(item=item, settings=limit)
         calm_s, before = time.monotonic(), CpuTimes.now()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        stolen = CpuTimes.now().stolen_since(before)
-        spoiled = stolen > MOST_STOLEN and any(report.failed for report in reports)
+        spoiled = any(report.failed for report in reports) and before.spoiled()
         spent_s += (time.monotonic() if spoiled else calm_s) - begin_s
         if not spoiled or spent_s > PATIENCE_S or run == MOST_RUNS:
             break
-        print(f"\n{item.nodeid} failed while others had {stolen:.0%} of the processors; once more")
+        print(f"\n{item.nodeid} failed while others had the processors; once more")
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)

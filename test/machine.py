@@ -11,6 +11,9 @@ BUSY, STOLEN = (1, 2, 3, 6, 7), 8
 PROBE_S, PAUSE_S = 0.2, 1.0
 LEAST_SHARE = 0.8
 CALM_TIMEOUT_S = 20.0
+MOST_STOLEN = 0.05
+"""Of the processors' time during a measurement, for it to tell something of ours."""
+MOST_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class CpuTimes:
         """The share of the time wanted that was not given."""
         stolen = self.stolen - earlier.stolen
         return stolen / max(1, stolen + self.busy - earlier.busy)
+
+    def spoiled(self) -> bool:
+        """Whether others have had too much of the machine from this moment until now."""
+        return self.now().stolen_since(self) > MOST_STOLEN
 
 
 def wait_for_calm(timeout_s: float = CALM_TIMEOUT_S) -> None:

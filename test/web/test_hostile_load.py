@@ -16,14 +16,10 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web import auth
 from picam_webrtc.web.limits import Failures
 from test.fuzz.seeds import OFFERS
-from test.web.live import Live, honest_viewer, live_server
-from test.windows import good_window
+from test.web.live import HonestViewer, Live, honest_viewer, live_server
 
 TOKEN = "viewer-token-1"  # noqa: S105 -- a made-up one
-CONNECT_TIMEOUT_S = 6.0
-"""Longer than 200 offers take, so that none of them makes room for another."""
-IDLE_TIMEOUT_S = 3.0
-ADMITTED_WITHIN_S = 3.0
+CONNECT_TIMEOUT_S = IDLE_TIMEOUT_S = 3.0
 REAP_TIMEOUT_S = 30.0
 LEAST_SHARE = 0.9
 MOST_GROWTH_BYTES = 60_000_000
@@ -40,7 +36,7 @@ SETTINGS = WebRtcSettings(
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SDP = BEARER | {"Content-Type": "application/sdp"}
 
-pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.heavy
 
 
 async def half_open_sessions(live: Live) -> None:
@@ -85,7 +81,7 @@ async def wrong_tokens(live: Live) -> None:
         statuses: Counter[int] = Counter()
         for start in range(0, 1000, 90):
             guesses = asyncio.gather(*(guess(number) for number in range(start, min(start + 90, 1000))))
-            async with asyncio.timeout(ADMITTED_WITHIN_S), client.get("/streams", headers=BEARER) as response:
+            async with asyncio.timeout(1), client.get("/streams", headers=BEARER) as response:
                 assert response.status == 200
             statuses.update(await guesses)
     assert statuses.keys() == {401, 429}
@@ -120,22 +116,21 @@ async def test_hostile_load_disturbs_nobody_and_leaves_nothing(monkeypatch: pyte
     monkeypatch.setattr(auth, "MAX_HELD_BACK", 30)
     async with live_server(SETTINGS) as live, honest_viewer(live, TOKEN) as viewer:
         descriptors, memory = _descriptors(), _resident_bytes()
+        before = await viewer.frame_rate(3.0)
+        started, pictures = asyncio.get_running_loop().time(), viewer.pictures
+        for attack in ATTACKS:
+            await attack(live)
+            assert _resident_bytes() - memory < MOST_GROWTH_BYTES, attack
+        during = (viewer.pictures - pictures) / (asyncio.get_running_loop().time() - started)
 
-        async def attacked() -> float:
-            """The honest viewer's frame rate under attack, as a share of the one before."""
-            before = await viewer.frame_rate(3.0)
-            started, pictures = asyncio.get_running_loop().time(), viewer.pictures
-            for attack in ATTACKS:
-                await attack(live)
-                assert _resident_bytes() - memory < MOST_GROWTH_BYTES, attack
-            during = (viewer.pictures - pictures) / (asyncio.get_running_loop().time() - started)
-            async with asyncio.timeout(REAP_TIMEOUT_S):
-                while len(live.sessions) > 1 or _descriptors() > descriptors:
-                    await viewer.frame_rate(0.1)
-            return during / before
+        assert during >= LEAST_SHARE * before
+        await reaped(live, viewer, descriptors)
 
-        share = await good_window(attacked, lambda share: share >= LEAST_SHARE)
-        assert share >= LEAST_SHARE
+
+async def reaped(live: Live, viewer: HonestViewer, descriptors: int) -> None:
+    async with asyncio.timeout(REAP_TIMEOUT_S):
+        while len(live.sessions) > 1 or _descriptors() > descriptors:
+            await viewer.frame_rate(0.1)
 
 
 def _descriptors() -> int:

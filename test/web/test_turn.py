@@ -15,7 +15,7 @@ from test.web.live import live_server
 from test.web.networks import RELAY_FAR, RELAY_NEAR, ROBOT, inside, relay_between
 
 TOKEN, SHARED, NAME, WORD = "viewer-token-1", "north-south-east", "robot", "west-of-here"
-PICTURES = ("20", "60")
+PICTURES = 60
 
 pytestmark = [
     pytest.mark.browser,
@@ -65,7 +65,7 @@ async def test_the_page_plays_through_the_relay(
             turn_server(networks.relay, tmp_path, *credentials),
             live_server(WebRtcSettings.from_values(values)) as live,
         ):
-            page = (sys.executable, "-m", "test.web.clients.page", f"{live.url}?token={TOKEN}", *PICTURES)
+            page = (sys.executable, "-m", "test.web.clients.page", f"{live.url}?token={TOKEN}", str(PICTURES))
             process = await asyncio.create_subprocess_exec(
                 *inside(networks.viewer, *page), stdout=asyncio.subprocess.PIPE
             )

@@ -1,6 +1,6 @@
 """Chromium on the viewer page, in a process of its own: prints by which path it saw what, as JSON.
 
-python -m test.web.clients.page URL PICTURES...
+python -m test.web.clients.page URL PICTURES
 """
 
 import asyncio
@@ -28,17 +28,17 @@ SEEN = """(async () => {
 TIMEOUT_S = 30.0
 
 
-async def main(url: str, *counts: int) -> None:
-    """One line after each of these numbers of pictures."""
+async def main(url: str, pictures: int) -> None:
+    """One line after a third of so many pictures, another after all."""
     async with open_chromium() as browser:
         tab = await browser.playwright.new_page()
         await tab.add_init_script(KEEP_PEERS)
         await tab.goto(url)
         page = ChromiumPage(tab)
-        for count in counts:
+        for count in (pictures // 3, pictures):
             await wait_until(page, f"{PICTURES} >= {count}", TIMEOUT_S)
             print(json.dumps(await page.evaluate(SEEN)), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
