@@ -1,9 +1,16 @@
 """Whether the machine is ours: a virtual one's host may give its processors to others for seconds or minutes."""
 
+import itertools
+import os
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 STAT = Path("/proc/stat")
 BUSY, STOLEN = (1, 2, 3, 6, 7), 8
@@ -11,9 +18,14 @@ BUSY, STOLEN = (1, 2, 3, 6, 7), 8
 PROBE_S, PAUSE_S = 0.2, 1.0
 LEAST_SHARE = 0.8
 CALM_TIMEOUT_S = 20.0
-MOST_STOLEN = 0.05
-"""Of the processors' time during a measurement, for it to tell something of ours."""
-MOST_RUNS = 3
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+WINDOW_S = 0.2
+MOST_STOLEN, MOST_STOLEN_IN_WINDOW_S = 0.05, 0.1
+"""For a measurement to tell something of ours: of the time wanted, and of that of all processors within a window. The
+latter is three frames at 30 Hz.
+"""
+SPOILED = pytest.StashKey[bool]()
+"""Of a module whose tests share a measurement: whether that was disturbed."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +40,52 @@ class CpuTimes:
         columns = STAT.read_text().split("\n", 1)[0].split()
         return cls(sum(int(columns[column]) for column in BUSY), int(columns[STOLEN]))
 
-    def stolen_since(self, earlier: "CpuTimes") -> float:
-        """The share of the time wanted that was not given."""
+    def share_stolen_since(self, earlier: "CpuTimes") -> float:
+        """Of the time wanted."""
         stolen = self.stolen - earlier.stolen
         return stolen / max(1, stolen + self.busy - earlier.busy)
 
-    def spoiled(self) -> bool:
-        """Whether others have had too much of the machine from this moment until now."""
-        return self.now().stolen_since(self) > MOST_STOLEN
+    def stolen_s_since(self, earlier: "CpuTimes") -> float:
+        return (self.stolen - earlier.stolen) / TICKS_PER_S
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What the host took: of the time wanted, and at most within one window."""
+
+    share: float
+    worst_s: float
+
+    @property
+    def spoils(self) -> bool:
+        """Whether it was too much for what was measured meanwhile to tell something of ours."""
+        return self.share > MOST_STOLEN or self.worst_s > MOST_STOLEN_IN_WINDOW_S
+
+    def __str__(self) -> str:
+        return f"others had {self.share:.1%} of the processors' time, up to {self.worst_s:.2f} s in {WINDOW_S} s"
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[], Disturbance]]:
+    """How the machine was disturbed during the block; to be called after it."""
+    times = [CpuTimes.now()]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WINDOW_S):
+            times.append(CpuTimes.now())
+        times.append(CpuTimes.now())
+
+    thread = threading.Thread(target=watch, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield lambda: Disturbance(
+            times[-1].share_stolen_since(times[0]),
+            max(late.stolen_s_since(early) for early, late in itertools.pairwise(times)),
+        )
+    finally:
+        over.set()
+        thread.join()
 
 
 def wait_for_calm(timeout_s: float = CALM_TIMEOUT_S) -> None:

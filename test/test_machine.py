@@ -55,4 +55,4 @@ def test_a_failure_counts_unless_others_had_the_processors(
 
 
 def test_the_share_that_others_had_is_that_of_the_time_wanted() -> None:
-    assert CpuTimes(busy=160, stolen=45).stolen_since(CpuTimes(busy=100, stolen=5)) == pytest.approx(0.4)
+    assert CpuTimes(busy=160, stolen=45).share_stolen_since(CpuTimes(busy=100, stolen=5)) == pytest.approx(0.4)

@@ -16,11 +16,15 @@ from picam_webrtc.streaming.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.viewer import Viewer
 
+MOST_WAITING = 8
+"""A recording is to have every frame: encoding takes less than a frame's time, so only a stall lets so many wait."""
+
 
 class TopicOutlet:
     """The end of the fan-out that is a topic: an Outlet without packets."""
 
     path = "topic"
+    most_waiting = MOST_WAITING
 
     def __init__(self, publish: Callable[[EncodedFrame], None]) -> None:
         self.counts = OutletCounts()

@@ -19,6 +19,9 @@ HISTORY_FRAMES = 64
 class EncodingControl(Protocol):
     """What the fan-out asks of the encoding side."""
 
+    most_waiting: int
+    """Frames that may wait to be encoded."""
+
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None: ...
 
     def request_keyframe(self, key: RenditionKey) -> None: ...
@@ -138,6 +141,7 @@ class Broadcast:
 
     def _update_renditions(self) -> None:
         """Have just those renditions encoded that a viewer gets or waits for."""
+        self._control.most_waiting = max((viewer.outlet.most_waiting for viewer in self._viewers), default=1)
         needed = {key: None for viewer in self._viewers for key in (viewer.rendition, viewer.wanted)}
         if needed.keys() == self._histories.keys():
             return

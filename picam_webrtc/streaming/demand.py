@@ -83,6 +83,7 @@ class EncodingOnDemand:
     """Runs an encode thread while any rendition is wanted. Every method but `put` runs on the loop."""
 
     def __init__(self, settings: WebRtcSettings, deliver: Callable[[EncodedFrame], None]) -> None:
+        self.most_waiting = 1
         self._settings = settings
         self._deliver = deliver
         # RTP timestamps start at a random value (RFC 3550, section 5.1), the same one for all viewers.
@@ -98,7 +99,7 @@ class EncodingOnDemand:
         thread = self._thread
         if thread is not None:
             self._counts.frames_in += 1
-            thread.put(frame)
+            thread.put(frame, self.most_waiting)
 
     def set_renditions(self, keys: Iterable[RenditionKey]) -> None:
         wanted = tuple(keys)

@@ -1,4 +1,4 @@
-"""The thread `encode`: the newest frame, converted once, through every encoder that somebody needs."""
+"""The thread `encode`: a frame, converted once, through every encoder that somebody needs."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class EncodeThread:
-    """Encodes what is put, newest wins, as every rendition that is set.
+    """Encodes what is put as every rendition that is set.
 
     `deliver` is called on the thread; it returns False when it dropped the frame, so that a key frame has to follow.
     One use only: `start`, any number of `put`, `stop`, `join`. Between frames it sleeps.
@@ -58,9 +58,9 @@ class EncodeThread:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def put(self, frame: Frame) -> None:
-        """From any thread; never blocks."""
-        self._slot.put(Source(frame, time.time_ns()))
+    def put(self, frame: Frame, most_waiting: int = 1) -> None:
+        """From any thread; never blocks. Of frames that wait, the oldest give way until `most_waiting` are left."""
+        self._slot.put(Source(frame, time.time_ns()), most_waiting)
 
     @property
     def overtaken(self) -> int:

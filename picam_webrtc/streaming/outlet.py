@@ -29,6 +29,8 @@ class Outlet(Protocol):
     """The way of coded frames to one viewer."""
 
     counts: OutletCounts
+    most_waiting: int
+    """Frames that may wait to be encoded for this viewer's sake; 1 where only the newest is of interest."""
 
     @property
     def path(self) -> str:
@@ -64,6 +66,8 @@ class RtpOutlet:
     Sequence numbers are continuous whatever is skipped: `sequence = packet index of the rendition + offset`, the
     offset being chosen anew at every gap. Gaps end at key frames, so packets since the last key frame share one.
     """
+
+    most_waiting = 1
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class PiCameraTrack(MediaStreamTrack):
 
     kind = "video"
     path = "aiortc"
+    most_waiting = 1
 
     def __init__(self, events: PeerEvents) -> None:
         super().__init__()

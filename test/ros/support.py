@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 from rclpy.node import Node
 
@@ -19,6 +20,11 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = CO
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
         pause.wait(0.005)
+
+
+def leaps(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbours of which the second does not follow the first; none where nothing is missing, doubled or misplaced."""
+    return [(one, next_one) for one, next_one in pairwise(numbers) if next_one != one + 1]
 
 
 @contextmanager

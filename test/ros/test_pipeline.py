@@ -16,7 +16,7 @@ from picam_webrtc.camera.code import read_code
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.messages import frame_from_message, stamp_of
 from test.pipeline import NodeProcess, node_process
-from test.ros.support import on_spin_thread, running_node, wait_until
+from test.ros.support import leaps, on_spin_thread, running_node, wait_until
 from test.viewer import viewer
 
 pytestmark = pytest.mark.ros
@@ -99,7 +99,7 @@ def test_an_outside_subscriber_gets_every_720p_frame_of_both_topics_with_equal_s
         wait_until(lambda: len(listener.stamps["image_processed"]) >= FRAMES_IN_10_S, "300 frames", timeout_s=20)
 
     for topic, numbers in listener.frame_numbers.items():
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"frames of {topic} are missing"
+        assert leaps(numbers) == [], f"frames of {topic} are missing"
     raw, processed = listener.stamps["image_raw"], listener.stamps["image_processed"]
     assert within(raw, processed) <= set(raw)
     assert within(raw, listener.stamps["camera_info"]) <= set(raw)

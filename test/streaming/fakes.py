@@ -90,6 +90,7 @@ class FakeOutlet:
     described: list[EncodedFrame] = field(default_factory=list)
     counts: OutletCounts = field(default_factory=OutletCounts)
     path: str = "fake"
+    most_waiting: int = 1
 
     def send(self, frame: EncodedFrame) -> bool:
         if not self.full:
@@ -114,6 +115,7 @@ class FakeControl:
     """The encoding side as the fan-out sees it."""
 
     def __init__(self) -> None:
+        self.most_waiting = 1
         self.renditions: tuple[RenditionKey, ...] = ()
         self.changes: list[tuple[RenditionKey, ...]] = []
         self.asked: list[RenditionKey] = []

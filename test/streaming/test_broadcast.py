@@ -43,6 +43,18 @@ def test_a_rendition_runs_while_a_viewer_needs_it() -> None:
     assert scene.control.changes == [(H264_FULL,), (H264_FULL, VP8_FULL), (VP8_FULL,), ()]
 
 
+def test_frames_wait_to_be_encoded_only_while_someone_wants_them_all() -> None:
+    scene = Scene()
+    scene.broadcast.join(Codec.H264, FakeOutlet())
+    assert scene.control.most_waiting == 1
+
+    recorder = scene.broadcast.join(Codec.H264, FakeOutlet(most_waiting=8))
+    assert scene.control.most_waiting == 8
+
+    scene.broadcast.leave(recorder)
+    assert scene.control.most_waiting == 1
+
+
 def test_a_viewer_on_its_way_to_another_rendition_needs_both() -> None:
     scene = Scene()
     viewer = scene.broadcast.join(Codec.H264, FakeOutlet())

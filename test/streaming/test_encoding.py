@@ -238,6 +238,21 @@ def test_the_thread_encodes_every_rendition_that_is_set_and_no_other() -> None:
     assert not thread.alive
 
 
+def test_frames_wait_for_the_thread_where_every_one_counts() -> None:
+    collector = Collector()
+    thread = EncodeThread(SETTINGS, MediaClock(), collector.deliver, EncoderFactory())
+    thread.set_renditions([H264_FULL])
+    for number in range(9):  # while the thread has not begun
+        thread.put(picture_frame(number), most_waiting=8)
+    thread.start()
+    collector.wait_for(8)
+    thread.stop()
+    thread.join()
+
+    assert [frame.stamp_ns for frame in collector.frames] == [picture_frame(number).stamp_ns for number in range(1, 9)]
+    assert thread.overtaken == 1
+
+
 def test_a_picture_that_cannot_be_used_is_reported_once_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
     collector = Collector()
     with encode_thread(collector, H264_FULL) as thread:
