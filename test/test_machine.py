@@ -11,16 +11,19 @@ pytest_plugins = ["pytester"]
 
 FAILS_ONCE = """
     import pytest
-    runs = []
+    ran = []
 
     @pytest.fixture
-    def given():
-        yield len(runs)
+    def name(request):
+        yield request.node.name
 
     {mark}
-    def test_of_a_rate(given):
-        runs.append(given)
-        assert len(runs) > 1
+    def test_of_a_rate(name):
+        ran.append(name)
+        assert ran == ["test_of_a_rate", "test_of_something", "test_of_a_rate"]
+
+    def test_of_something(name):
+        ran.append(name)
 """
 CONFTEST = """
     import pytest
@@ -51,7 +54,7 @@ def test_a_failure_counts_unless_others_had_the_processors(
 
     outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider")
 
-    outcome.assert_outcomes(passed=int(passes), failed=int(not passes))
+    outcome.assert_outcomes(passed=1 + passes, failed=1 - passes)
 
 
 def test_the_share_that_others_had_is_that_of_the_time_wanted() -> None:
