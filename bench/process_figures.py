@@ -1,9 +1,9 @@
 """What a process costs, from /proc."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -18,6 +18,15 @@ class Holdings:
     rss_mb: float
     descriptors: int
     threads: int
+
+    def least(self, other: Self) -> Self:
+        """Of either, each figure by itself."""
+        return replace(
+            self,
+            rss_mb=min(self.rss_mb, other.rss_mb),
+            descriptors=min(self.descriptors, other.descriptors),
+            threads=min(self.threads, other.threads),
+        )
 
 
 def cpu_s(pid: int) -> float:

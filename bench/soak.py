@@ -38,8 +38,12 @@ WATCHED = ("inference_node", "webrtc_node")
 """The processes that live from the first round to the last."""
 MOST_VIEWERS = 4
 ATTEMPTS, ATTEMPT_TIMEOUT_S = 10, 3.0
-REST_S = 1.5
-"""Between a round and the look: connections, topics and threads take a moment to end."""
+REST_S, LONGEST_REST_S, LOOK_PERIOD_S = 1.5, 5.0, 0.25
+"""Between a round and the look: connections, topics and threads take a moment to end, and memory is given back a second
+after that.
+"""
+NOTABLE_MB = 1.0
+"""More than after the round before, for which it is worth waiting longer."""
 LONGEST_WARM_UP_S = 300.0
 """Caches are full by then; a soak shorter than twice that looks at its second half."""
 MOST_MB_PER_10_MIN = 1.0
@@ -121,8 +125,21 @@ async def soak(robot: Robot, seconds: float, choices: random.Random, log: Log) -
     begin_s = time.monotonic()
     while time.monotonic() - begin_s < seconds:
         await one_round(robot, choices, log)
-        await asyncio.sleep(REST_S)
-        log.add(time.monotonic() - begin_s, robot.holdings())
+        held = await at_rest(robot, log)
+        log.add(time.monotonic() - begin_s, held)
+
+
+async def at_rest(robot: Robot, log: Log) -> dict[str, Holdings]:
+    """What each process holds, or the least of it for a while where that is notably more than the last time."""
+    await asyncio.sleep(REST_S)
+    deadline_s = time.monotonic() + LONGEST_REST_S - REST_S
+    held = robot.holdings()
+    while time.monotonic() < deadline_s and any(
+        log.held[name] and one.rss_mb > log.held[name][-1].rss_mb + NOTABLE_MB for name, one in held.items()
+    ):
+        await asyncio.sleep(LOOK_PERIOD_S)
+        held = {name: one.least(held[name]) for name, one in robot.holdings().items()}
+    return held
 
 
 async def one_round(robot: Robot, choices: random.Random, log: Log) -> None:
