@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.memory import keep_image_buffers
+from picam_webrtc.ros.memory import keep_image_buffers, keep_what_is_loaded
 from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> N
     with Runtime(sys.argv) as runtime:
         async with AsyncExitStack() as stack:
             await wire(stack, runtime)
+            keep_what_is_loaded()
             runtime.spin()
             stack.callback(runtime.stop_spinning)
             await stop.wait()

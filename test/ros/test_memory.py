@@ -1,12 +1,14 @@
 """What images needed stays with the process while more may come, and goes back when none do; nothing piles up."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 from std_msgs.msg import String
 
-from picam_webrtc.ros.memory import forget_destroyed
+from picam_webrtc.ros.memory import forget_destroyed, keep_what_is_loaded, tidy
 from test.ros.support import on_spin_thread, running_node, wait_until
 
 BLOCKS, BLOCK_BYTES = 200, 1 << 20
@@ -56,3 +58,26 @@ def test_nothing_is_kept_of_a_subscription_that_is_destroyed() -> None:
         wait_until(lambda: publisher.get_subscription_count(), "the subscription")
         publisher.publish(String(data="still here"))
         wait_until(lambda: heard == ["still here"], "what is said afterwards")
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_refers_to_itself_is_freed_when_no_more_images_come() -> None:
+    with running_node("listener") as (_, node):
+        ended = weakref.ref(Connection())
+        tidy(node)
+
+    assert ended() is None
+
+
+def test_what_was_loaded_to_last_is_never_looked_at_again() -> None:
+    loaded = [Connection()]
+    keep_what_is_loaded()
+    try:
+        assert not any(one is loaded for one in gc.get_objects())
+    finally:
+        gc.unfreeze()
+    assert any(one is loaded for one in gc.get_objects())
