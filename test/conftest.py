@@ -11,7 +11,7 @@ from pytest_timeout import _get_item_settings  # type: ignore[import-untyped]
 from test.machine import CALM_TIMEOUT_S, SPOILED, wait_for_calm, watched
 from test.pipeline import own_ros_domain
 
-PATIENCE_S = 240.0
+PATIENCE_S = 180.0
 """For what is run again: waiting for a calm machine, and the runs."""
 MOST_RUNS = 3
 RUNS = pytest.StashKey[int]()
@@ -41,6 +41,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         report.sections.append(("the machine", f"run {runs} of at most {MOST_RUNS}: {disturbance()}"))
     spoiled = disturbance().spoils or any(node.stash.get(SPOILED, False) for node in item.listchain())
     if failed and spoiled and runs < MOST_RUNS and spent_s < PATIENCE_S:
+        item._report_sections.clear()  # what this run printed
         item.session.items.append(item)
     else:
         for report in reports:
