@@ -1,6 +1,7 @@
 """Handoffs between threads where the newest value wins and older ones are dropped.
 
-Live video must not queue: a slow consumer loses frames and never delays the others.
+Live video must not queue: a slow consumer loses frames and never delays the others. A few values may wait where none
+is to be lost in a short stall; there, too, a limit holds.
 """
 
 import asyncio
@@ -10,6 +11,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+NEWEST_ALONE = 1
+"""Values that may wait where only the newest counts."""
 
 
 class Latest(Generic[T]):
@@ -21,7 +25,7 @@ class Latest(Generic[T]):
         self._closed = False
         self.dropped = 0
 
-    def put(self, value: T, most_waiting: int = 1) -> None:
+    def put(self, value: T, most_waiting: int = NEWEST_ALONE) -> None:
         """Hand over a value; never blocks. The oldest give way until no more than `most_waiting` are left."""
         with self._condition:
             self._values.append(value)

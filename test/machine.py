@@ -30,23 +30,26 @@ SPOILED = pytest.StashKey[bool]()
 
 @dataclass(frozen=True)
 class CpuTimes:
-    """Of all processors since the start [ticks]: what ran, and what would have run had the host not run others."""
+    """Of all processors since the start [ticks]: what ran, and what would have had the host not run others."""
 
     busy: int
     stolen: int
+    at_s: float
 
     @classmethod
     def now(cls) -> Self:
         columns = STAT.read_text().split("\n", 1)[0].split()
-        return cls(sum(int(columns[column]) for column in BUSY), int(columns[STOLEN]))
+        return cls(sum(int(columns[column]) for column in BUSY), int(columns[STOLEN]), time.monotonic())
 
     def share_stolen_since(self, earlier: "CpuTimes") -> float:
         """Of the time wanted."""
         stolen = self.stolen - earlier.stolen
         return stolen / max(1, stolen + self.busy - earlier.busy)
 
-    def stolen_s_since(self, earlier: "CpuTimes") -> float:
-        return (self.stolen - earlier.stolen) / TICKS_PER_S
+    def window_stolen_s_since(self, earlier: "CpuTimes") -> float:
+        """Within a window, on the average where the time since then is longer."""
+        seconds = (self.stolen - earlier.stolen) / TICKS_PER_S
+        return seconds * WINDOW_S / max(WINDOW_S, self.at_s - earlier.at_s)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def watched() -> Iterator[Callable[[], Disturbance]]:
     try:
         yield lambda: Disturbance(
             times[-1].share_stolen_since(times[0]),
-            max(late.stolen_s_since(early) for early, late in itertools.pairwise(times)),
+            max(late.window_stolen_s_since(early) for early, late in itertools.pairwise(times)),
         )
     finally:
         over.set()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from test.machine import CpuTimes
+from test.machine import TICKS_PER_S, WINDOW_S, CpuTimes
 
 pytest_plugins = ["pytester"]
 
@@ -31,7 +31,7 @@ CONFTEST = """
     from test.machine import CpuTimes
 
     test.conftest.wait_for_calm = lambda timeout_s: None
-    times = iter(CpuTimes(100 * n, {stolen} * n) for n in range(100))
+    times = iter(CpuTimes(100 * n, {stolen} * n, n / 10) for n in range(100))
     CpuTimes.now = classmethod(lambda cls: next(times))
     pytest_runtest_protocol = test.conftest.pytest_runtest_protocol
 
@@ -58,4 +58,12 @@ def test_a_failure_counts_unless_others_had_the_processors(
 
 
 def test_the_share_that_others_had_is_that_of_the_time_wanted() -> None:
-    assert CpuTimes(busy=160, stolen=45).share_stolen_since(CpuTimes(busy=100, stolen=5)) == pytest.approx(0.4)
+    before, after = CpuTimes(busy=100, stolen=5, at_s=0.0), CpuTimes(busy=160, stolen=45, at_s=0.5)
+
+    assert after.share_stolen_since(before) == pytest.approx(0.4)
+
+
+def test_what_is_taken_while_nobody_could_look_is_spread_over_that_time() -> None:
+    before, after = CpuTimes(busy=0, stolen=0, at_s=0.0), CpuTimes(busy=0, stolen=TICKS_PER_S // 2, at_s=5 * WINDOW_S)
+
+    assert after.window_stolen_s_since(before) == pytest.approx(0.1)

@@ -16,7 +16,7 @@ from picam_webrtc.inference.figures import Figures, Snapshot
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.preprocess import drawable
-from picam_webrtc.latest import Latest
+from picam_webrtc.latest import NEWEST_ALONE, Latest
 from picam_webrtc.settings import InferenceSettings
 
 _logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Engine:
 
     def put(self, frame: Frame, picture: Frame | None = None) -> None:
         """Hand over a frame; one that waits for the model gives way. Drawn on is `picture`, `frame` by default."""
-        self._slot.put(Work(frame, picture or frame), MOST_PASSING if self._setup.in_use is None else 1)
+        self._slot.put(Work(frame, picture or frame), MOST_PASSING if self._setup.in_use is None else NEWEST_ALONE)
 
     def check(self, settings: InferenceSettings) -> None:
         """Find out whether `apply` will work, loading what is needed on the calling thread while frames go on.

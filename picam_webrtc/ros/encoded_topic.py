@@ -17,7 +17,9 @@ from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.viewer import Viewer
 
 MOST_WAITING = 8
-"""A recording is to have every frame: encoding takes less than a frame's time, so only a stall lets so many wait."""
+"""A recording is to have every frame. Where encoding takes less than a frame's time, only a stall lets so many wait;
+where it takes more, viewers beside a recorder are that much later.
+"""
 
 
 class TopicOutlet:

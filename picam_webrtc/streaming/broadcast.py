@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.outlet import Outlet
 from picam_webrtc.streaming.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.viewer import Viewer
@@ -141,7 +142,7 @@ class Broadcast:
 
     def _update_renditions(self) -> None:
         """Have just those renditions encoded that a viewer gets or waits for."""
-        self._control.most_waiting = max((viewer.outlet.most_waiting for viewer in self._viewers), default=1)
+        self._control.most_waiting = max((viewer.outlet.most_waiting for viewer in self._viewers), default=NEWEST_ALONE)
         needed = {key: None for viewer in self._viewers for key in (viewer.rendition, viewer.wanted)}
         if needed.keys() == self._histories.keys():
             return

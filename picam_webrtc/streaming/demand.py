@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
-from picam_webrtc.latest import call_on_loop
+from picam_webrtc.latest import NEWEST_ALONE, call_on_loop
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.clock import MediaClock
 from picam_webrtc.streaming.encode_thread import EncodeThread
@@ -83,7 +83,7 @@ class EncodingOnDemand:
     """Runs an encode thread while any rendition is wanted. Every method but `put` runs on the loop."""
 
     def __init__(self, settings: WebRtcSettings, deliver: Callable[[EncodedFrame], None]) -> None:
-        self.most_waiting = 1
+        self.most_waiting = NEWEST_ALONE
         self._settings = settings
         self._deliver = deliver
         # RTP timestamps start at a random value (RFC 3550, section 5.1), the same one for all viewers.

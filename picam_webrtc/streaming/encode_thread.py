@@ -9,7 +9,7 @@ import cv2
 
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
-from picam_webrtc.latest import Latest
+from picam_webrtc.latest import NEWEST_ALONE, Latest
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming import i420
 from picam_webrtc.streaming.clock import FramePacer, MediaClock
@@ -58,7 +58,7 @@ class EncodeThread:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def put(self, frame: Frame, most_waiting: int = 1) -> None:
+    def put(self, frame: Frame, most_waiting: int = NEWEST_ALONE) -> None:
         """From any thread; never blocks. Of frames that wait, the oldest give way until `most_waiting` are left."""
         self._slot.put(Source(frame, time.time_ns()), most_waiting)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.metadata import MetadataChannel
 from picam_webrtc.streaming.packets import Run, Template, TemplateCache
 from picam_webrtc.streaming.path import Path
@@ -30,7 +31,7 @@ class Outlet(Protocol):
 
     counts: OutletCounts
     most_waiting: int
-    """Frames that may wait to be encoded for this viewer's sake; 1 where only the newest is of interest."""
+    """Frames that may wait to be encoded for this viewer's sake."""
 
     @property
     def path(self) -> str:
@@ -67,7 +68,7 @@ class RtpOutlet:
     offset being chosen anew at every gap. Gaps end at key frames, so packets since the last key frame share one.
     """
 
-    most_waiting = 1
+    most_waiting = NEWEST_ALONE
 
     def __init__(
         self,

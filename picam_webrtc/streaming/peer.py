@@ -40,6 +40,7 @@ from aiortc.rtcrtpparameters import (
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming import metadata
 from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
 from picam_webrtc.streaming.encoder import TIME_BASE
@@ -69,7 +70,7 @@ class PiCameraTrack(MediaStreamTrack):
 
     kind = "video"
     path = "aiortc"
-    most_waiting = 1
+    most_waiting = NEWEST_ALONE
 
     def __init__(self, events: PeerEvents) -> None:
         super().__init__()

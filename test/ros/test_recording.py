@@ -39,7 +39,7 @@ RAW, JPEG, VIDEO, INFO = "/image_raw", "/image_raw/compressed", "/image_processe
 COUNTED = {JPEG: CompressedImage, VIDEO: CompressedImage, INFO: CameraInfo}
 FRAMES_IN_10_S = 300
 START_UP_FRAMES = 5
-"""While the encoder opens, the newest frame wins."""
+"""While the encoder opens, frames may give way."""
 RAW_BYTES_NEEDED = 4 << 30
 
 
@@ -61,11 +61,13 @@ def recording(
 ) -> Iterator[tuple[Path, dict[str, list[int]]]]:
     """Ten seconds of 720p30, and what a subscriber got meanwhile."""
     path = tmp_path_factory.mktemp("bags") / "drive"
-    with watched() as disturbance:
-        stamps = record(path)
-    request.node.stash[SPOILED] = disturbance().spoils
-    yield path, stamps
-    shutil.rmtree(path)
+    try:
+        with watched() as disturbance:
+            stamps = record(path)
+        request.node.stash[SPOILED] = disturbance().spoils
+        yield path, stamps
+    finally:  # nearly a gigabyte
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def record(path: Path) -> dict[str, list[int]]:
