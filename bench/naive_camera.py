@@ -5,10 +5,10 @@ from contextlib import suppress
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.time import Time
 from sensor_msgs.msg import Image
 
 from picam_webrtc.camera.test_pattern import TestPatternSource
-from picam_webrtc.ros.messages import header
 from picam_webrtc.settings import CameraSettings
 
 FRAME_RATE = 30.0
@@ -27,7 +27,8 @@ class NaiveCamera(Node):
         if shot is None:
             return
         frame = shot.frame
-        message = Image(header=header(frame.stamp_ns, "camera"), height=720, width=1280, encoding="bgr8", step=3840)
+        message = Image(height=720, width=1280, encoding="bgr8", step=3840)
+        message.header.stamp, message.header.frame_id = Time(nanoseconds=frame.stamp_ns).to_msg(), "camera"
         message.data = frame.pixels.tobytes()
         self._publisher.publish(message)
 

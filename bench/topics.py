@@ -14,154 +14,30 @@ no network run on it. The last line of output is one JSON object.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import rclpy
 from domain_coordinator import domain_id
-from rclpy.executors import ExternalShutdownException
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from sensor_msgs.msg import Image
 
 from bench import bandwidth, pipelines
-from picam_webrtc.camera.buffers import BufferPool
-from picam_webrtc.frame import Frame, Pixels
+from bench.our_images import frame_of
+from bench.paced_images import FRAME_RATE, TOPIC, picture
+from picam_webrtc.frame import Frame
 from picam_webrtc.latest import Latest
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.messages import frame_from_message, header, stamp_of
 from picam_webrtc.ros.runtime import Runtime
 from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
 
-WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
-WARM_UP_FRAMES = 45
 SETTLING_S = 0.5
 HOPS = 300
-START_TIMEOUT_S = 30.0
-TOPIC = "bench_image"
-RELIABILITIES = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
-
-
-def picture() -> Pixels:
-    return np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-
-
-def publish_paced(publish: Callable[[Pixels, int], None], pixels: Pixels, frames: int) -> None:
-    """Publish warm-up and `frames` more, saying on stdout when these begin and what they cost."""
-    due_s = time.monotonic()
-    for number in range(WARM_UP_FRAMES + frames):
-        if number == WARM_UP_FRAMES:
-            print("begin", flush=True)
-            spent_s = time.process_time()
-        publish(pixels, number)
-        due_s += 1 / FRAME_RATE
-        time.sleep(max(0.0, due_s - time.monotonic()))
-    print(json.dumps({"cpu_s": time.process_time() - spent_s}), flush=True)
-
-
-class Reception:
-    """What a subscriber saw of the measured frames; their number is in frame_id."""
-
-    def __init__(self) -> None:
-        self._latencies_ms: dict[int, float] = {}
-        self._spent_s = 0.0
-
-    def take(self, stamp_ns: int, frame_id: str) -> None:
-        self._latencies_ms[int(frame_id)] = (time.time_ns() - stamp_ns) / 1e6
-
-    def report_when_told(self) -> None:
-        """Follow the parent's "begin" and "end" on stdin, then print the result."""
-        print("ready", flush=True)
-        for line in sys.stdin:
-            if line.strip() == "begin":
-                self._spent_s = time.process_time()
-            else:
-                break
-        cpu_s = time.process_time() - self._spent_s
-        measured = [latency for number, latency in self._latencies_ms.items() if number >= WARM_UP_FRAMES]
-        print(json.dumps({"cpu_s": cpu_s, "latencies_ms": measured}), flush=True)
-
-
-def frame_of(pixels: Pixels, number: int) -> Frame:
-    return Frame(pixels, "bgr8", time.time_ns(), str(number))
-
-
-def publish_ours(_reliability: str, frames: int) -> None:
-    matched = threading.Event()
-    with Runtime([]) as runtime:
-        publisher = ImagePublisher(runtime.node("publisher"), TOPIC, LocalTopics(), lambda _: matched.set())
-        runtime.spin()
-        assert matched.wait(START_TIMEOUT_S)
-        pixels = BufferPool((HEIGHT, WIDTH, 3), lambda pixels: np.copyto(pixels, picture())).take()  # as sources do
-        publish_paced(lambda shown, number: publisher.publish(frame_of(shown, number)), pixels, frames)
-        sys.stdin.read()
-        runtime.stop_spinning()
-        publisher.close()
-
-
-def subscribe_ours(reliability: str) -> None:
-    reception = Reception()
-
-    def take(frame: Frame) -> None:
-        reception.take(frame.stamp_ns, frame.frame_id)
-
-    with Runtime([]) as runtime:
-        node = runtime.node("subscriber")
-        if reliability == "reliable":
-            ImageSubscription(node, TOPIC, LocalTopics(), take)
-        else:
-            qos = qos_profile_sensor_data  # as other robot nodes subscribe
-            node.create_subscription(Image, TOPIC, lambda message: take(frame_from_message(message)), qos)
-        runtime.spin()
-        reception.report_when_told()
-
-
-def publish_textbook(reliability: str, frames: int) -> None:
-    rclpy.init(args=[])
-    node = rclpy.create_node("publisher")
-    publisher = node.create_publisher(Image, TOPIC, QoSProfile(depth=10, reliability=RELIABILITIES[reliability]))
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not publisher.get_subscription_count():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-    def publish(pixels: Pixels, number: int) -> None:
-        message = Image(header=header(time.time_ns(), str(number)), encoding="bgr8", step=WIDTH * 3)
-        message.height, message.width = HEIGHT, WIDTH
-        message.data = pixels.tobytes()
-        publisher.publish(message)
-
-    publish_paced(publish, picture(), frames)
-    sys.stdin.read()
-    node.destroy_node()
-    rclpy.shutdown()
-
-
-def subscribe_textbook(reliability: str) -> None:
-    reception = Reception()
-
-    def take(message: Image) -> None:
-        pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
-        assert pixels.shape == (HEIGHT, WIDTH, 3)
-        reception.take(stamp_of(message.header.stamp), message.header.frame_id)
-
-    def report() -> None:
-        reception.report_when_told()
-        rclpy.shutdown()
-
-    rclpy.init(args=[])
-    node = rclpy.create_node("subscriber")
-    node.create_subscription(Image, TOPIC, take, QoSProfile(depth=10, reliability=RELIABILITIES[reliability]))
-    threading.Thread(target=report).start()
-    with contextlib.suppress(ExternalShutdownException):
-        rclpy.spin(node)
+SIDES = {"ours": "bench.our_images", "textbook": "bench.naive_images"}
 
 
 def composed_ms_per_hop() -> float:
@@ -191,16 +67,14 @@ def composed_ms_per_hop() -> float:
     return float(np.median(times_ms))
 
 
-def start(role: str, way: str, reliability: str, frames: int) -> subprocess.Popen[str]:
-    """A process of this module; without the profile that this process may have set for itself."""
-    environment = {name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES}
-    command = [sys.executable, "-m", "bench.topics", "--role", role, "--way", way]
+def start(way: str, side: str, reliability: str, frames: int) -> subprocess.Popen[str]:
+    """One side of a topic; without the profile that this process may have set for itself."""
     return subprocess.Popen(
-        [*command, "--reliability", reliability, "--frames", str(frames)],
+        [sys.executable, "-m", SIDES[way], side, reliability, str(frames)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES},
     )
 
 
@@ -219,10 +93,10 @@ def tell(process: subprocess.Popen[str], word: str) -> None:
 
 def measure(way: str, reliability: str, frames: int) -> dict[str, float]:
     """One publisher and one subscriber, each in a process of its own."""
-    subscriber = start("subscribe", way, reliability, frames)
+    subscriber = start(way, "subscribe", reliability, frames)
     with subscriber:
         assert line_of(subscriber) == "ready"
-        publisher = start("publish", way, reliability, frames)
+        publisher = start(way, "publish", reliability, frames)
         with publisher:
             assert line_of(publisher) == "begin"
             tell(subscriber, "begin")
@@ -264,17 +138,8 @@ def main() -> None:
     parser.add_argument(
         "--bandwidth", action="store_true", help="what each topic takes of a network instead (see bench.bandwidth)"
     )
-    parser.add_argument("--role", choices=("publish", "subscribe"), help=argparse.SUPPRESS)
-    parser.add_argument("--way", choices=("ours", "textbook"), help=argparse.SUPPRESS)
-    parser.add_argument("--reliability", choices=tuple(RELIABILITIES), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.role == "publish":
-        publish = publish_ours if arguments.way == "ours" else publish_textbook
-        publish(arguments.reliability, arguments.frames)
-    elif arguments.role == "subscribe":
-        subscribe = subscribe_ours if arguments.way == "ours" else subscribe_textbook
-        subscribe(arguments.reliability)
-    elif arguments.bandwidth:
+    if arguments.bandwidth:
         print(json.dumps(bandwidth.run(arguments.frames / FRAME_RATE)))
     else:
         report(arguments.frames, quiet=arguments.json)

@@ -15,15 +15,18 @@ _LIBC = ctypes.CDLL(None)
 
 
 def keep_image_buffers() -> None:
-    """Keep what is freed, for the next image: by itself glibc maps and unmaps every one anew. To be called first."""
+    """Keep what is freed, for the next image: by itself glibc maps and unmaps every one anew.
+
+    To be called before there are other threads: an arena, once there, stays.
+    """
     mallopt = getattr(_LIBC, "mallopt", None)
     if mallopt is None:  # musl has none; images then cost a page fault for every 4 KiB
         return
     mallopt(M_MMAP_THRESHOLD, 64 * MEBIBYTE)
     mallopt(M_TRIM_THRESHOLD, 256 * MEBIBYTE)
     mallopt(M_TOP_PAD, 16 * MEBIBYTE)
-    # Images that come by UDP are put together on many threads; an arena of each would keep its own for ever.
-    mallopt(M_ARENA_MAX, 2)
+    # One for all threads: what is free at the end of any other, malloc_trim does not give back.
+    mallopt(M_ARENA_MAX, 1)
 
 
 def keep_what_is_loaded() -> None:

@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.memory import keep_image_buffers, keep_what_is_loaded
+from picam_webrtc.ros.memory import keep_what_is_loaded
 from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
 
 logger = logging.getLogger(__name__)
@@ -145,11 +145,7 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def prepare_process() -> str | None:
-    """Make 720p images cheap: a shared-memory segment that holds them, and an allocator that keeps them.
-
-    What the user should know when the former cannot be had.
-    """
-    keep_image_buffers()
+    """Get a shared-memory segment that holds 720p images; what the user should know when it cannot be had."""
     remove_orphans()
     return shortage(use_profile(share_directory() / "config" / "fastdds.xml"))
 

@@ -27,3 +27,12 @@ def test_ours_costs_less_than_the_textbook_way_and_loses_nothing() -> None:
     assert result["best_effort_default"]["lost_percent"] > ours["lost_percent"]
     assert result["composed_ms_per_hop"] < 0.3
     assert 0 < result["composed_cpu_ms_per_frame"] < result["three_processes_cpu_ms_per_frame"]
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("module", ["bench.naive_images", "bench.naive_camera", "bench.naive_server"])
+def test_the_textbook_way_does_not_get_our_allocator(module: str) -> None:
+    count = f"import sys, {module}; print(sum(name.startswith('picam_webrtc.ros') for name in sys.modules))"
+    shown = subprocess.run((sys.executable, "-c", count), cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    assert int(shown) == 0

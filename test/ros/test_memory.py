@@ -36,6 +36,39 @@ def test_freed_images_are_kept_until_they_are_given_back() -> None:
     assert given_back_mb > 0.45 * BLOCKS
 
 
+THREADS = 8
+COUNT_ARENAS = f"""
+import ctypes, os, threading
+import picam_webrtc.ros.webrtc_node
+
+libc = ctypes.CDLL(None)
+meeting = threading.Barrier({THREADS})
+
+def allocate_at_once():
+    meeting.wait()
+    libc.malloc(2000)
+    meeting.wait()
+
+threads = [threading.Thread(target=allocate_at_once) for _ in range({THREADS})]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+end, other_end = os.pipe()
+libc.fdopen.restype = ctypes.c_void_p
+report = ctypes.c_void_p(libc.fdopen(other_end, b"w"))
+libc.malloc_info(0, report)
+libc.fclose(report)
+print(open(end).read().count("<heap nr="))
+"""
+
+
+def test_a_node_has_one_arena_for_all_threads_which_gives_back_its_end() -> None:
+    shown = subprocess.run((sys.executable, "-c", COUNT_ARENAS), check=True, capture_output=True, text=True).stdout
+
+    assert int(shown) == 1
+
+
 def test_nothing_is_kept_of_a_subscription_that_is_destroyed() -> None:
     heard: list[str] = []
     with running_node("listener") as (runtime, node):
