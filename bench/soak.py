@@ -1,12 +1,13 @@
 """Hours of a robot's day in short: `python -m bench.soak --minutes 30`, or `make soak`.
 
-Viewers join and leave, parameters change, the camera is stopped, started, killed and replaced. Between rounds nobody
-watches, and what webrtc_node and inference_node hold is looked at. Ends with code 1 when, after the warm-up, memory
-grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
+Viewers join and leave, parameters change, the camera is stopped, started, killed and replaced, and processes stand
+still for a moment. Between rounds nobody watches, and what webrtc_node and inference_node hold is looked at. Ends with
+code 1 when, after the warm-up, memory grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
 """
 
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
@@ -37,6 +38,10 @@ NAMES = ("camera_node", "inference_node", "webrtc_node")
 WATCHED = ("inference_node", "webrtc_node")
 """The processes that live from the first round to the last."""
 MOST_VIEWERS = 4
+STALL_S = 0.5
+"""Images pile up in shared memory while their subscriber stands still. Once in the first round, so that what is bounded
+is as large as it gets before anything is compared.
+"""
 ATTEMPTS, ATTEMPT_TIMEOUT_S = 10, 3.0
 REST_S, LONGEST_REST_S, LOOK_PERIOD_S = 1.5, 5.0, 0.25
 """Between a round and the look: connections, topics and threads take a moment to end, and memory is given back a second
@@ -89,6 +94,12 @@ class Robot:
             wait_until(client.service_is_ready, "the camera's services")
             answered(lambda client=client: client.call_async(Trigger.Request()), f"the camera's {switch}")  # type: ignore[misc]
 
+    def stall(self) -> None:
+        for name in WATCHED:
+            os.kill(self._processes[name].pid, signal.SIGSTOP)
+            time.sleep(STALL_S)
+            os.kill(self._processes[name].pid, signal.SIGCONT)
+
     def replace_camera(self) -> None:
         self._processes["camera_node"].stop(signal.SIGKILL)
         self._start("camera_node")
@@ -113,7 +124,7 @@ class Log:
     held: dict[str, list[Holdings]] = field(default_factory=lambda: {name: [] for name in WATCHED})
     viewers: int = 0
     changes: int = 0
-    restarts: int = 0
+    disturbances: int = 0
 
     def add(self, now_s: float, held: dict[str, Holdings]) -> None:
         self.times_s.append(now_s)
@@ -154,10 +165,11 @@ async def one_round(robot: Robot, choices: random.Random, log: Log) -> None:
         node, name, kind, values = choices.choice(CHANGES)
         await asyncio.to_thread(robot.change_parameter, node, Parameter(name, kind, choices.choice(values)))
         log.changes += 1
-        disturbance = choices.choice((robot.restart_capture, robot.replace_camera, None))
+        disturbances = (robot.restart_capture, robot.replace_camera, robot.stall, None)
+        disturbance = choices.choice(disturbances) if log.times_s else robot.stall
         if disturbance is not None:
             await asyncio.to_thread(disturbance)
-            log.restarts += 1
+            log.disturbances += 1
         for one in watching:
             try:
                 await one.next_frame()
@@ -227,7 +239,12 @@ def main() -> int:
     if not options.json:
         for name, held in log.held.items():
             print(f"{name}: {held[0]} at first, {held[-1]} at last")
-    done = {"rounds": len(log.times_s), "viewers": log.viewers, "changes": log.changes, "restarts": log.restarts}
+    done = {
+        "rounds": len(log.times_s),
+        "viewers": log.viewers,
+        "changes": log.changes,
+        "disturbances": log.disturbances,
+    }
     print(json.dumps({**done, **{name: asdict(one) for name, one in grown.items()}}))
     return 0 if all(one.acceptable for one in grown.values()) else 1
 

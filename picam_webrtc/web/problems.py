@@ -32,8 +32,10 @@ STATUSES: Mapping[type[StreamError], HTTPStatus] = MappingProxyType(
     }
 )
 
-RETRY_AFTER_S: Mapping[type[StreamError], int] = MappingProxyType({NoLiveSource: 2, TooManyViewers: 5})
-"""A camera node comes back within seconds when it is restarted; a viewer leaves when a person decides to."""
+RETRY_AFTER_S: Mapping[type[StreamError], int] = MappingProxyType({NoLiveSource: 1, TooManyViewers: 5})
+"""A camera node is found within a second or so when it, or this one, was restarted; a viewer leaves when a person
+decides to.
+"""
 
 
 def response(status: int, detail: str, headers: LooseHeaders | None = None) -> web.Response:

@@ -58,10 +58,13 @@ const CLOSE_PATIENCE_S = 1;
 /** Candidates come in bursts: one request carries a burst. */
 const TRICKLE_DELAY_S = 0.05;
 const FIRST_BACKOFF_S = 0.3;
-/** A restarted robot should be seen within seconds, so the pauses stay short. */
 const LONGEST_BACKOFF_S = 2;
-/** A network without a path for video seldom gets one, and every attempt costs the robot a session. */
-const LONGEST_BACKOFF_WITHOUT_PATH_S = 30;
+const LONGEST_BACKOFFS_S = Object.freeze({
+  /** A restarted robot should be seen within seconds, and to knock where nobody is costs nobody anything. */
+  [WhepProblem.UNREACHABLE]: 1,
+  /** A network without a path for video seldom gets one, and every attempt costs the robot a session. */
+  [WhepProblem.NO_PATH]: 30,
+});
 
 /** Why an attempt failed, in our words (`problem`) and, where it gave any, in the server's (`message`). */
 export class WhepError extends Error {
@@ -327,8 +330,7 @@ export class WhepClient {
 }
 
 function backoffSeconds(failures, problem) {
-  const longest = problem === WhepProblem.NO_PATH ? LONGEST_BACKOFF_WITHOUT_PATH_S : LONGEST_BACKOFF_S;
-  return Math.min(FIRST_BACKOFF_S * 2 ** failures, longest);
+  return Math.min(FIRST_BACKOFF_S * 2 ** failures, LONGEST_BACKOFFS_S[problem] ?? LONGEST_BACKOFF_S);
 }
 
 async function errorOf(response) {
