@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import TracebackType
@@ -107,10 +108,11 @@ class Capture:
             return
         before, self._stopping = self._thread, threading.Event()
         self._thread = threading.Thread(
-            target=_capture,
+            target=copy_context().run,  # so that its log lines appear where those of the caller do
             name="capture",
             daemon=True,  # a driver that hangs must not keep the process alive
             args=(
+                _capture,
                 self._source,
                 self._handlers,
                 self._board,

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -117,8 +118,9 @@ class Engine:
         self.load()
         self._slot = Latest[Work]()
         self._figures.restart()
-        arguments = (self._slot, self._process)
-        self._thread = threading.Thread(target=_infer, args=arguments, name="infer", daemon=True)
+        arguments = (_infer, self._slot, self._process)
+        # In our context, so that its log lines appear where those of the caller do.
+        self._thread = threading.Thread(target=copy_context().run, args=arguments, name="infer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,6 +1,5 @@
 """A camera's calibration as ROS knows it: a file behind a URL, and the service that replaces it."""
 
-import logging
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -10,8 +9,6 @@ from sensor_msgs.srv import SetCameraInfo
 from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, resolve_url, store
 from picam_webrtc.ros.messages import calibration_from_message
 from picam_webrtc.settings import CameraSettings
-
-logger = logging.getLogger(__name__)
 
 
 class CalibrationStore:
@@ -40,17 +37,17 @@ class CalibrationStore:
         try:
             self._path = resolve_url(self._settings.camera_info_url, self._settings.camera_name, _package_share)
             if not self._settings.camera_info_url and not self._path.exists():
-                logger.info("Camera is not calibrated: there is no %s", self._path)
+                self._node.get_logger().info(f"Camera is not calibrated: there is no {self._path}")
                 return
             self._calibration = load(self._path)
         except CalibrationError as error:
-            logger.warning("Camera is uncalibrated: %s", error)
+            self._node.get_logger().warning(f"Camera is uncalibrated: {error}")
 
     def _scale(self, width: int, height: int) -> Calibration | None:
         try:
             return self._calibration and self._calibration.scaled(width, height)
         except CalibrationError as error:
-            logger.warning("Camera is uncalibrated at %dx%d: %s", width, height, error)
+            self._node.get_logger().warning(f"Camera is uncalibrated at {width}x{height}: {error}")
             return None
 
     def _on_set(self, request: SetCameraInfo.Request, response: SetCameraInfo.Response) -> SetCameraInfo.Response:
@@ -60,7 +57,7 @@ class CalibrationStore:
             response.success, response.status_message = False, str(error)
         else:
             response.success, response.status_message = True, f"stored in {self._path}"
-            logger.info("Calibration stored in %s", self._path)
+            self._node.get_logger().info(f"Calibration stored in {self._path}")
         return response
 
     def _replace(self, calibration: Calibration) -> None:

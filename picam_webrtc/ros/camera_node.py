@@ -1,6 +1,5 @@
 """camera_node: a frame source as `image_raw` and its siblings, open only while somebody subscribes."""
 
-import logging
 import time
 from contextlib import AsyncExitStack
 
@@ -18,13 +17,12 @@ from picam_webrtc.ros.control_parameters import ControlParameters
 from picam_webrtc.ros.diagnostics import Diagnostics, Report, camera_report
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import live
+from picam_webrtc.ros.logs import forward_logs
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.runtime import Runtime, forward_logs, run
+from picam_webrtc.ros.runtime import Runtime, run
 from picam_webrtc.ros.sim_time import StampClock
 from picam_webrtc.settings import CameraSettings
-
-logger = logging.getLogger(__name__)
 
 
 class CameraNode:
@@ -84,7 +82,7 @@ def declare_controls(node: Node, source: FrameSource) -> None:
     try:
         controls = source.probe()
     except CameraError as error:  # in use or unplugged now: capture will try again, and again
-        logger.warning("The camera's controls are no parameters until the next start: %s", error)
+        node.get_logger().warning(f"The camera's controls are no parameters until the next start: {error}")
         return
     ControlParameters(node, source, controls)
 
@@ -93,9 +91,7 @@ async def wire(
     stack: AsyncExitStack, runtime: Runtime, local: LocalTopics, library: CameraLibrary | None = None
 ) -> None:
     node = runtime.node("camera_node")
-    forward_logs(
-        stack, node, "camera", "ros.camera_node", "ros.calibration_store", "ros.control_parameters", "ros.life"
-    )
+    forward_logs(stack, node, "camera")
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)
     declare_controls(node, source)

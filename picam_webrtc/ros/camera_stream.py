@@ -1,6 +1,5 @@
 """The topics of one camera stream: the image, its compressed twin, and the camera_info that goes with both."""
 
-import logging
 from collections.abc import Callable
 
 from rclpy.node import Node
@@ -13,8 +12,6 @@ from picam_webrtc.ros.calibration_store import CalibrationStore
 from picam_webrtc.ros.gated_publisher import GatedPublisher
 from picam_webrtc.ros.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.messages import camera_info_message, compressed_message
-
-logger = logging.getLogger(__name__)
 
 
 class CameraStream:
@@ -29,6 +26,7 @@ class CameraStream:
         jpeg_quality: Callable[[], int],
         on_change: Callable[[], None],
     ) -> None:
+        self._node = node
         self._calibrations = calibrations
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
@@ -50,7 +48,7 @@ class CameraStream:
         except ImageError as error:
             if str(error) != self._complaint:  # once, not at 30 Hz
                 self._complaint = str(error)
-                logger.error("No compressed images: %s", error)
+                self._node.get_logger().error(f"No compressed images: {error}")
 
     def close(self) -> None:
         self._images.close()

@@ -1,6 +1,5 @@
 """Frames of CompressedImage topics, decoded on a thread of their own."""
 
-import logging
 import threading
 
 from rclpy.node import Node
@@ -12,8 +11,6 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.ros.image_io import AdaptiveSubscription, OnFrame
 from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.qos import VIDEO_DEPTH
-
-logger = logging.getLogger(__name__)
 
 
 class Backlog:
@@ -55,7 +52,8 @@ class CompressedSubscription:
 
     def __init__(self, node: Node, topic: str, on_frame: OnFrame) -> None:
         self._backlog = Backlog()
-        self._thread = threading.Thread(target=_run, args=(topic, self._backlog, on_frame), name="decode", daemon=True)
+        arguments = (node, topic, self._backlog, on_frame)
+        self._thread = threading.Thread(target=_run, args=arguments, name="decode", daemon=True)
         self._thread.start()
         self._subscription = AdaptiveSubscription(node, CompressedImage, topic, self._backlog.put, VIDEO_DEPTH)
 
@@ -65,7 +63,7 @@ class CompressedSubscription:
         self._thread.join()
 
 
-def _run(topic: str, backlog: Backlog, on_frame: OnFrame) -> None:
+def _run(node: Node, topic: str, backlog: Backlog, on_frame: OnFrame) -> None:
     """The thread's entry point."""
     decompressor, complaint = Decompressor(), ""
     while (messages := backlog.take()) is not None:
@@ -75,7 +73,7 @@ def _run(topic: str, backlog: Backlog, on_frame: OnFrame) -> None:
             except ImageError as error:
                 if str(error) != complaint:  # once, not at 30 Hz
                     complaint = str(error)
-                    logger.error("%s: %s", topic, error)
+                    node.get_logger().error(f"{topic}: {error}")
                 continue
             if frame is not None:
                 on_frame(frame)

@@ -1,6 +1,5 @@
 """Every control of a camera as a ROS parameter, checked before the camera sees it."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,8 +10,6 @@ from rclpy.parameter import Parameter
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, ControlValue, Kind
 from picam_webrtc.errors import PicamWebrtcError
-
-logger = logging.getLogger(__name__)
 
 PARAMETER_TYPES = {
     Kind.BOOL: Parameter.Type.BOOL,
@@ -69,7 +66,7 @@ class ControlParameters:
             return
         self._source.apply(plan)
         for note in plan.notes:
-            logger.info("%s", note)
+            self._node.get_logger().info(note)
         stale = {name: value for name, value in plan.values.items() if value != _given(changes, name)}
         if stale:
             self._node.set_parameters([_parameter(self._controls.controls[name], stale[name]) for name in stale])

@@ -1,6 +1,5 @@
 """Image topics: published only for those who listen, handed over as they are within one process."""
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +19,6 @@ from picam_webrtc.ros.qos import (
     image_subscription_qos,
     reliable_qos,
 )
-
-logger = logging.getLogger(__name__)
 
 OnFrame = Callable[[Frame], None]
 
@@ -156,7 +153,7 @@ class AdaptiveSubscription:
         )
 
     def _become_best_effort(self) -> None:
-        logger.info("%s is published best effort: subscribing so", self._topic)
+        self._node.get_logger().info(f"{self._topic} is published best effort: subscribing so")
         self._node.destroy_subscription(self._subscription)
         self._subscribe(ReliabilityPolicy.BEST_EFFORT)
 
@@ -171,6 +168,7 @@ class ImageSubscription:
     """
 
     def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
+        self._node = node
         self._topic = topic
         self._on_frame = on_frame
         self._complaint = ""
@@ -183,6 +181,6 @@ class ImageSubscription:
         except ImageError as error:
             if str(error) != self._complaint:  # once, not at 30 Hz
                 self._complaint = str(error)
-                logger.error("%s: %s", self._topic, error)
+                self._node.get_logger().error(f"{self._topic}: {error}")
             return
         self._on_frame(frame)

@@ -12,9 +12,10 @@ from picam_webrtc.ros.detections import DetectionsPublisher
 from picam_webrtc.ros.diagnostics import Diagnostics, Report, inference_report
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
 from picam_webrtc.ros.life import live
+from picam_webrtc.ros.logs import forward_logs
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.runtime import Runtime, forward_logs, run
+from picam_webrtc.ros.runtime import Runtime, run
 from picam_webrtc.ros.vision import make_vision_publisher
 from picam_webrtc.settings import InferenceSettings
 
@@ -119,7 +120,7 @@ async def infer(
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("inference_node")
-    forward_logs(stack, node, "inference", "ros.vision")
+    forward_logs(stack, node, "inference")
     parameters = NodeParameters(node, InferenceSettings)
     await live(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
 

@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.latest import run_on_loop
+from picam_webrtc.ros.logs import speaking_for
 
 TRANSITION_TIMEOUT_S = 10.0
 
@@ -72,7 +73,8 @@ class ManageableNode(LifecycleNodeMixin, Node):
 class ManagedLife:
     """What the transitions of a managed node do. Their work on resources is done by `loop`, waited for by the node."""
 
-    def __init__(self, make: Make, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node, make: Make, loop: asyncio.AbstractEventLoop) -> None:
+        self._node = node
         self._make = make
         self._loop = loop
         self._resources = AsyncExitStack()
@@ -97,7 +99,8 @@ class ManagedLife:
 
     async def _configure(self) -> None:
         async with AsyncExitStack() as stack:
-            self._work = await self._make(stack)
+            with speaking_for(self._node):
+                self._work = await self._make(stack)
             self._work.allow(False)
             self._resources = stack.pop_all()
 
@@ -108,7 +111,7 @@ class ManagedLife:
 async def live(stack: AsyncExitStack, node: ManageableNode, managed: bool, make: Make) -> None:
     """Have the node work: from now on, or when whoever manages it says so."""
     if managed:
-        life = ManagedLife(make, asyncio.get_running_loop())
+        life = ManagedLife(node, make, asyncio.get_running_loop())
         stack.push_async_callback(life.close)
         node.manage(life)
         node.get_logger().info("Waiting to be configured")

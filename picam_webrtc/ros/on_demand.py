@@ -7,6 +7,7 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
+from picam_webrtc.ros.logs import speaking_for
 from picam_webrtc.ros.memory import tidy
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
@@ -40,7 +41,8 @@ class OnDemand:
         self._cancel_timer()
         if wanted and self._allowed and not self.running:
             self.running = True
-            self._start()
+            with speaking_for(self._node):
+                self._start()
         elif not wanted and self.running:
             self._stop_after(self._idle_timeout_s())
 
@@ -68,5 +70,6 @@ class OnDemand:
         self._cancel_timer()
         if self.running:
             self.running = False
-            self._stop()
+            with speaking_for(self._node):
+                self._stop()
             tidy(self._node)

@@ -10,6 +10,7 @@ from rclpy.parameter import Parameter
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.ros.logs import speaking_for
 
 S = TypeVar("S", bound=Settings)
 
@@ -93,7 +94,8 @@ class NodeParameters(Generic[S]):
         try:
             changed = self._changed(parameters)
             if changed != self.settings:
-                self.check(changed)
+                with speaking_for(self._node):
+                    self.check(changed)
         except PicamWebrtcError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
@@ -102,7 +104,8 @@ class NodeParameters(Generic[S]):
         changed = self._changed(parameters)
         if changed != self.settings:
             self.settings = changed
-            self.apply(changed)
+            with speaking_for(self._node):
+                self.apply(changed)
 
     def _changed(self, parameters: Sequence[Parameter[Any]]) -> S:
         ours = {p.name: p.value for p in parameters if p.name in self._declared}

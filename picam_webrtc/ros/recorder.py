@@ -1,6 +1,5 @@
 """Which topics are recorded, and how they are subscribed to."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,8 +10,6 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.bag_writer import BagWriter, message_class
 from picam_webrtc.ros.on_demand import STEADY
-
-logger = logging.getLogger(__name__)
 
 LOOK_PERIOD_S = 0.5
 """Between two looks for topics that have come."""
@@ -47,11 +44,11 @@ class Recorder:
         try:
             message_type, write = message_class(type_name), self._writer.add(topic, type_name, qos)
         except PicamWebrtcError as error:
-            logger.warning("%s is not recorded: %s", topic, error)
+            self._node.get_logger().warning(f"{topic} is not recorded: {error}")
             return
         on_message = _writing(write)
         self._subscriptions.append(self._node.create_subscription(message_type, topic, on_message, qos, raw=True))
-        logger.info("Recording %s", topic)
+        self._node.get_logger().info(f"Recording {topic}")
 
     def _qos(self, topic: str, type_name: str) -> QoSProfile:
         """What all publishers of the topic can give, so that none is left out."""

@@ -19,8 +19,6 @@ from typing import Any, Self
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.logging import LoggingSeverity
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
@@ -156,47 +154,3 @@ def share_directory() -> Path:
         return Path(get_package_share_directory(PACKAGE))
     except (OSError, PackageNotFoundError):  # not installed, or no ament environment
         return Path(__file__).parents[2]
-
-
-class RosLogHandler(logging.Handler):
-    """Hands records of the engines' Python loggers to a node's logger.
-
-    One line a severity: rclpy refuses a second severity from the same line of code.
-    """
-
-    def __init__(self, node: Node) -> None:
-        super().__init__()
-        self._logger = node.get_logger()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)
-        if record.levelno >= logging.CRITICAL:
-            self._logger.fatal(text)
-        elif record.levelno >= logging.ERROR:
-            self._logger.error(text)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(text)
-        elif record.levelno >= logging.INFO:
-            self._logger.info(text)
-        else:
-            self._logger.debug(text)
-
-
-def forward_logs(stack: AsyncExitStack, node: Node, *modules: str) -> None:
-    """Log what the named modules log through `node`, as long as the stack is open."""
-    handler = RosLogHandler(node)
-    debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
-    for module in modules:
-        logger = logging.getLogger(f"{PACKAGE}.{module}")
-        if any(isinstance(other, RosLogHandler) for other in logger.handlers):
-            continue  # the engines of all cameras of one process speak through the first one's node
-        stack.callback(_restore, logger, logger.level, logger.propagate, handler)
-        logger.setLevel(logging.DEBUG if debug else logging.INFO)
-        logger.propagate = False
-        logger.addHandler(handler)
-
-
-def _restore(logger: logging.Logger, level: int, propagate: bool, handler: logging.Handler) -> None:
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = propagate

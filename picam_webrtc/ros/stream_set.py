@@ -1,7 +1,6 @@
 """The streams of webrtc_node and the topics behind them, added and removed while it runs. All on the asyncio loop."""
 
 import asyncio
-import logging
 import time
 
 from rclpy.node import Node
@@ -16,8 +15,6 @@ from picam_webrtc.ros.video_messages import VideoMessages, video_messages
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.stream import Stream
-
-logger = logging.getLogger(__name__)
 
 DISCOVERY_PERIOD_S = 1.0
 FORGET_AFTER_S = 10.0
@@ -135,7 +132,7 @@ class StreamSet:
             encoded = EncodedTopic(self._node, source.topic, stream, self._messages, source.description, loop)
             self._encoded[name] = encoded
             self._call_soon(encoded.open)
-        logger.info("Stream %s shows %s", name, source.topic)
+        self._node.get_logger().info(f"Stream {name} shows {source.topic}")
 
     async def _remove(self, name: str) -> None:
         source = self._topics.pop(name)
@@ -146,7 +143,7 @@ class StreamSet:
             self._call_soon(encoded.close)
         await self._sessions.remove(name)
         self._call_soon(source.close)
-        logger.info("Stream %s is no more", name)
+        self._node.get_logger().info(f"Stream {name} is no more")
 
     async def _make_way(self, name: str, topic: str) -> None:
         """A discovered stream ends where a configured one takes its name or its topic."""

@@ -1,6 +1,5 @@
 """Detections as vision_msgs, for robot nodes, where that package is installed."""
 
-import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -12,8 +11,6 @@ from picam_webrtc.inference.labels import Labels
 from picam_webrtc.ros.gated_publisher import GatedPublisher
 from picam_webrtc.ros.messages import header
 from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
-
-logger = logging.getLogger(__name__)
 
 VISION_MSGS: ModuleType | None
 try:
@@ -66,7 +63,8 @@ class VisionPublisher:
 def make_vision_publisher(node: Node, on_change: Callable[[], None]) -> VisionPublisher | None:
     """None, and a line in the log, where vision_msgs is not installed."""
     if VISION_MSGS is None:
-        logger.info("vision_msgs is not installed: no topic %s; detections_json has the same", DETECTIONS_TOPIC)
+        text = f"vision_msgs is not installed: no topic {DETECTIONS_TOPIC}; detections_json has the same"
+        node.get_logger().info(text)
         return None
     return VisionPublisher(node, VISION_MSGS, on_change)
 

@@ -11,11 +11,12 @@ from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.diagnostics import Diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import ManageableNode, live
+from picam_webrtc.ros.logs import forward_logs
 from picam_webrtc.ros.network_report import network_report
 from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
-from picam_webrtc.ros.runtime import Runtime, background, forward_logs, run
+from picam_webrtc.ros.runtime import Runtime, background, run
 from picam_webrtc.ros.stream_health import StreamHealth
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
 from picam_webrtc.settings import WebRtcSettings
@@ -80,7 +81,7 @@ async def _follow(changes: AsyncLatest[WebRtcSettings], sessions: Sessions, stre
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("webrtc_node")
-    forward_logs(stack, node, "streaming", "web", "ros.stream_set", "ros.compressed_io", "ros.image_io")
+    forward_logs(stack, node, "streaming", "web")
     parameters = NodeParameters(node, WebRtcSettings)
     managed = parameters.settings.managed
     await live(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))

@@ -201,13 +201,15 @@ def test_a_control_that_is_wrong_at_the_start_ends_the_node_with_its_name() -> N
         pass
 
 
-def test_a_camera_that_is_busy_at_the_start_costs_the_controls_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_that_is_busy_at_the_start_costs_the_controls_only(capfd: pytest.CaptureFixture[str]) -> None:
     library = FakeLibrary("imx708")
     library.error = RuntimeError("busy")
     with Runtime(["test", "--ros-args", "-p", "source:=picamera2"]) as runtime:
         stack = AsyncExitStack()
         asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), library))
         asyncio.run(stack.aclose())
+
+    assert "controls are no parameters until the next start: " in capfd.readouterr().err
 
 
 @pytest.fixture
