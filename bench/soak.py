@@ -1,8 +1,8 @@
 """Hours of a robot's day in short: `python -m bench.soak --minutes 30`, or `make soak`.
 
-Viewers join and leave, parameters change, the camera is stopped, started, killed and replaced, and processes stand
-still for a moment. Between rounds nobody watches, and what webrtc_node and inference_node hold is looked at. Ends with
-code 1 when, after the warm-up, memory grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
+Viewers join and leave, parameters change, the camera is stopped, started, killed and replaced. Between rounds nobody
+watches, and what webrtc_node and inference_node hold is looked at. Ends with code 1 when, after the warm-up, memory
+grows by more than 1 MB in 10 minutes, or descriptors or threads grow at all.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ NAMES = ("camera_node", "inference_node", "webrtc_node")
 WATCHED = ("inference_node", "webrtc_node")
 """The processes that live from the first round to the last."""
 MOST_VIEWERS = 4
-STALL_S = 0.5
-"""Images pile up in shared memory while their subscriber stands still. Once in the first round, so that what is bounded
-is as large as it gets before anything is compared.
+STANDSTILL_S = 0.5
+"""Images pile up while their subscriber stands still. So it does in the first round: what is bounded is to be as large
+as it gets before anything is compared.
 """
 ATTEMPTS, ATTEMPT_TIMEOUT_S = 10, 3.0
 REST_S, LONGEST_REST_S, LOOK_PERIOD_S = 1.5, 5.0, 0.25
@@ -94,10 +94,10 @@ class Robot:
             wait_until(client.service_is_ready, "the camera's services")
             answered(lambda client=client: client.call_async(Trigger.Request()), f"the camera's {switch}")  # type: ignore[misc]
 
-    def stall(self) -> None:
+    def stand_still(self) -> None:
         for name in WATCHED:
             os.kill(self._processes[name].pid, signal.SIGSTOP)
-            time.sleep(STALL_S)
+            time.sleep(STANDSTILL_S)
             os.kill(self._processes[name].pid, signal.SIGCONT)
 
     def replace_camera(self) -> None:
@@ -165,8 +165,8 @@ async def one_round(robot: Robot, choices: random.Random, log: Log) -> None:
         node, name, kind, values = choices.choice(CHANGES)
         await asyncio.to_thread(robot.change_parameter, node, Parameter(name, kind, choices.choice(values)))
         log.changes += 1
-        disturbances = (robot.restart_capture, robot.replace_camera, robot.stall, None)
-        disturbance = choices.choice(disturbances) if log.times_s else robot.stall
+        disturbances = (robot.restart_capture, robot.replace_camera, None)
+        disturbance = choices.choice(disturbances) if log.times_s else robot.stand_still
         if disturbance is not None:
             await asyncio.to_thread(disturbance)
             log.disturbances += 1
