@@ -36,6 +36,7 @@ from picam_webrtc.ros.runtime import Runtime
 from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
 
 SETTLING_S = 0.5
+END_TIMEOUT_S = 5.0
 HOPS = 300
 SIDES = {"ours": "bench.our_images", "textbook": "bench.naive_images"}
 
@@ -91,6 +92,14 @@ def tell(process: subprocess.Popen[str], word: str) -> None:
     process.stdin.flush()
 
 
+def end(process: subprocess.Popen[str]) -> None:
+    """Wait for it, or kill it: the textbook way may hang as it ends (see farewell_deadline)."""
+    try:
+        process.communicate(timeout=END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
 def measure(way: str, reliability: str, frames: int) -> dict[str, float]:
     """One publisher and one subscriber, each in a process of its own."""
     subscriber = start(way, "subscribe", reliability, frames)
@@ -104,7 +113,8 @@ def measure(way: str, reliability: str, frames: int) -> dict[str, float]:
             time.sleep(SETTLING_S)  # what is still under way
             tell(subscriber, "end")
             received = json.loads(line_of(subscriber))
-            publisher.communicate()
+            end(subscriber)
+            end(publisher)
     return figures(published, received, frames)
 
 

@@ -5,13 +5,14 @@ handling, and its spinning in the main thread without it, both leave processes t
 """
 
 import asyncio
+import faulthandler
 import logging
 import re
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,8 @@ from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
 logger = logging.getLogger(__name__)
 
 PACKAGE = "picam_webrtc"
+FAREWELL_TIMEOUT_S = 3.0
+"""How long ROS may take to end once everything of ours is closed, before `ros2 launch` loses its patience."""
 
 
 class Runtime:
@@ -114,7 +117,7 @@ async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    with Runtime(sys.argv) as runtime:
+    with Runtime(sys.argv) as runtime, farewell_deadline():
         async with AsyncExitStack() as stack:
             await wire(stack, runtime)
             keep_what_is_loaded()
@@ -123,6 +126,19 @@ async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> N
             await stop.wait()
             for last_words in runtime.before_stop:
                 await last_words()
+
+
+@contextmanager
+def farewell_deadline() -> Iterator[None]:
+    """After the block the process ends in any case: with a traceback and code 1 where something does not let go.
+
+    Fast DDS may turn in circles for ever when it loses sight of another process while it ends: with libstdc++ before
+    10, as in the wheels, it tries again at once what it should wait for (Fast-DDS issue 6513).
+    """
+    try:
+        yield
+    finally:
+        faulthandler.dump_traceback_later(FAREWELL_TIMEOUT_S, exit=True)
 
 
 def _without_source_lines(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,3 +111,31 @@ def test_a_signal_ends_the_node_within_two_seconds_with_code_0(
         assert node.stop(number) == 0
         assert time.monotonic() - begin < STOP_WITHIN_S
     assert "Traceback" not in node.output
+
+
+HANGING = """
+import ctypes
+from picam_webrtc.ros.life import ManageableNode
+from picam_webrtc.ros.runtime import run
+
+ManageableNode.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
+
+async def wire(stack, runtime):
+    runtime.node("hanging")
+    print("Ready", flush=True)
+
+raise SystemExit(run(wire))
+"""
+
+
+def test_a_middleware_that_does_not_let_go_is_left_and_shown() -> None:
+    command = (sys.executable, "-c", HANGING)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        assert node.stdout.readline() == "Ready\n"
+        node.send_signal(signal.SIGINT)
+        _, shown = node.communicate(timeout=30)
+
+    assert node.returncode == 1
+    assert "Timeout (0:00:03)!" in shown
+    assert "in __exit__" in shown
