@@ -28,9 +28,27 @@ class RosLogHandler(logging.Handler):
     One line a severity: rclpy refuses a second severity from the same line of code.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, engine: logging.Logger) -> None:
         super().__init__()
         self.nodes: list[Node] = []
+        self._engine = engine
+        self._before = engine.level, engine.propagate
+
+    def join(self, node: Node) -> None:
+        if not self.nodes:
+            debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
+            self._engine.setLevel(logging.DEBUG if debug else logging.INFO)
+            self._engine.propagate = False
+            self._engine.addHandler(self)
+        self.nodes.append(node)
+
+    def leave(self, node: Node) -> None:
+        if len(self.nodes) > 1:
+            self.nodes.remove(node)
+        else:
+            self._engine.removeHandler(self)
+            level, self._engine.propagate = self._before
+            self._engine.setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
         speaker = _speaker.get()
@@ -53,18 +71,7 @@ def forward_logs(stack: AsyncExitStack, node: Node, *engines: str) -> None:
     _speaker.set(node)
     for engine in engines:
         logger = logging.getLogger(f"picam_webrtc.{engine}")
-        handler = next((one for one in logger.handlers if isinstance(one, RosLogHandler)), None)
-        if handler is None:
-            handler = RosLogHandler()
-            debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
-            stack.callback(_restore, logger, logger.level, logger.propagate, handler)
-            logger.setLevel(logging.DEBUG if debug else logging.INFO)
-            logger.propagate = False
-            logger.addHandler(handler)
-        handler.nodes.append(node)
-
-
-def _restore(logger: logging.Logger, level: int, propagate: bool, handler: logging.Handler) -> None:
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = propagate
+        found = next((one for one in logger.handlers if isinstance(one, RosLogHandler)), None)
+        handler = found or RosLogHandler(logger)
+        handler.join(node)
+        stack.callback(handler.leave, node)

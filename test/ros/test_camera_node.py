@@ -80,11 +80,13 @@ def robot(*arguments: str, device: FakePicamera2 | None = None) -> Iterator[Robo
     given = ["-p", "source:=picamera2", "-p", "idle_timeout:=0.0", *SIZE, *arguments]
     with Runtime(["test", "--ros-args", *given]) as runtime:
         stack = AsyncExitStack()
-        asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
-        runtime.spin()
-        yield Robot(runtime, device)
-        runtime.stop_spinning()
-        asyncio.run(stack.aclose())
+        try:
+            asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
+            runtime.spin()
+            yield Robot(runtime, device)
+        finally:
+            runtime.stop_spinning()
+            asyncio.run(stack.aclose())
 
 
 def test_image_camera_info_and_compressed_image_have_one_stamp() -> None:

@@ -89,10 +89,10 @@ def robot(*arguments: str, image_topics: tuple[str, ...] = ("image_raw",)) -> It
     given = [part for argument in arguments for part in ("-p", argument)]
     with Runtime(["test", "--ros-args", *given]) as runtime, asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        runner.run(inference_node.wire(stack, runtime, LocalTopics()))
-        made = Robot(runtime, image_topics)
-        runtime.spin()
         try:
+            runner.run(inference_node.wire(stack, runtime, LocalTopics()))
+            made = Robot(runtime, image_topics)
+            runtime.spin()
             yield made
         finally:
             runtime.stop_spinning()

@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.ros.life import ManagedLife
-from picam_webrtc.ros.logs import forward_logs
+from picam_webrtc.ros.logs import forward_logs, speaking_for
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.runtime import Runtime
@@ -90,3 +90,14 @@ def test_where_nobody_knows_the_first_node_speaks(rear: Rear, capfd: pytest.Capt
     on_spin_thread(runtime, lambda: ENGINE.info("somebody must say it"))
 
     assert speakers(capfd, "somebody must say it") == ["front"]
+
+
+async def test_who_leaves_speaks_no_more(rear: Rear, capfd: pytest.CaptureFixture[str]) -> None:
+    runtime, _ = rear
+    async with AsyncExitStack() as stack:
+        left = runtime.node("left")
+        forward_logs(stack, left, "camera")
+    with speaking_for(left):
+        ENGINE.info("from beyond")
+
+    assert speakers(capfd, "from beyond") == ["front"]
