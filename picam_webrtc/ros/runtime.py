@@ -30,8 +30,8 @@ from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
 logger = logging.getLogger(__name__)
 
 PACKAGE = "picam_webrtc"
-FAREWELL_TIMEOUT_S = 3.0
-"""How long ROS may take to end once everything of ours is closed, before `ros2 launch` loses its patience."""
+FAREWELL_TIMEOUT_S = 5.0
+"""How long ROS may take to end once everything of ours is closed; `ros2 launch` kills after ten."""
 
 
 class Runtime:

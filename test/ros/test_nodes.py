@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.ros.runtime import FAREWELL_TIMEOUT_S
 from test.pipeline import node_process
 
 pytestmark = pytest.mark.ros
@@ -137,5 +138,5 @@ def test_a_middleware_that_does_not_let_go_is_left_and_shown() -> None:
         _, shown = node.communicate(timeout=30)
 
     assert node.returncode == 1
-    assert "Timeout (0:00:03)!" in shown
+    assert f"Timeout (0:00:0{FAREWELL_TIMEOUT_S:.0f})!" in shown
     assert "in __exit__" in shown
