@@ -20,7 +20,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -68,15 +69,26 @@ def composed_ms_per_hop() -> float:
     return float(np.median(times_ms))
 
 
-def start(way: str, side: str, reliability: str, frames: int) -> subprocess.Popen[str]:
-    """One side of a topic; without the profile that this process may have set for itself."""
-    return subprocess.Popen(
+@contextmanager
+def running_side(way: str, side: str, reliability: str, frames: int) -> Iterator[subprocess.Popen[str]]:
+    """One side of a topic; without the profile that this process may have set for itself.
+
+    Killed where it does not end: the textbook way may hang then (see farewell_deadline).
+    """
+    with subprocess.Popen(
         [sys.executable, "-m", SIDES[way], side, reliability, str(frames)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            try:
+                process.communicate(timeout=END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -92,29 +104,17 @@ def tell(process: subprocess.Popen[str], word: str) -> None:
     process.stdin.flush()
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """Wait for it, or kill it: the textbook way may hang as it ends (see farewell_deadline)."""
-    try:
-        process.communicate(timeout=END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
 def measure(way: str, reliability: str, frames: int) -> dict[str, float]:
     """One publisher and one subscriber, each in a process of its own."""
-    subscriber = start(way, "subscribe", reliability, frames)
-    with subscriber:
+    with running_side(way, "subscribe", reliability, frames) as subscriber:
         assert line_of(subscriber) == "ready"
-        publisher = start(way, "publish", reliability, frames)
-        with publisher:
+        with running_side(way, "publish", reliability, frames) as publisher:
             assert line_of(publisher) == "begin"
             tell(subscriber, "begin")
             published = json.loads(line_of(publisher))
             time.sleep(SETTLING_S)  # what is still under way
             tell(subscriber, "end")
             received = json.loads(line_of(subscriber))
-            end(subscriber)
-            end(publisher)
     return figures(published, received, frames)
 
 
