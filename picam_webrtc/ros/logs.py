@@ -30,29 +30,29 @@ class RosLogHandler(logging.Handler):
 
     def __init__(self, engine: logging.Logger) -> None:
         super().__init__()
-        self.nodes: list[Node] = []
+        self._nodes: tuple[Node, ...] = ()  # replaced as a whole: engines log from threads of their own
         self._engine = engine
         self._before = engine.level, engine.propagate
 
     def join(self, node: Node) -> None:
-        if not self.nodes:
+        if not self._nodes:
             debug = node.get_logger().get_effective_level() <= LoggingSeverity.DEBUG
             self._engine.setLevel(logging.DEBUG if debug else logging.INFO)
             self._engine.propagate = False
             self._engine.addHandler(self)
-        self.nodes.append(node)
+        self._nodes += (node,)
 
     def leave(self, node: Node) -> None:
-        if len(self.nodes) > 1:
-            self.nodes.remove(node)
+        if len(self._nodes) > 1:
+            self._nodes = tuple(other for other in self._nodes if other is not node)
         else:
             self._engine.removeHandler(self)
             level, self._engine.propagate = self._before
             self._engine.setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
-        speaker = _speaker.get()
-        logger = self.nodes[self.nodes.index(speaker) if speaker in self.nodes else 0].get_logger()
+        nodes, speaker = self._nodes, _speaker.get()
+        logger = nodes[nodes.index(speaker) if speaker in nodes else 0].get_logger()
         text = self.format(record)
         if record.levelno >= logging.CRITICAL:
             logger.fatal(text)

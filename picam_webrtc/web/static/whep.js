@@ -58,8 +58,9 @@ const CLOSE_PATIENCE_S = 1;
 /** Candidates come in bursts: one request carries a burst. */
 const TRICKLE_DELAY_S = 0.05;
 const FIRST_BACKOFF_S = 0.3;
-const LONGEST_BACKOFF_S = 2;
-const LONGEST_BACKOFFS_S = Object.freeze({
+const USUAL_LONGEST_BACKOFF_S = 2;
+/** Where another one than the usual is right. */
+const LONGEST_BACKOFF_S = Object.freeze({
   /** A restarted robot should be seen within seconds, and to knock where nobody is costs nobody anything. */
   [WhepProblem.UNREACHABLE]: 1,
   /** A network without a path for video seldom gets one, and every attempt costs the robot a session. */
@@ -330,7 +331,7 @@ export class WhepClient {
 }
 
 function backoffSeconds(failures, problem) {
-  return Math.min(FIRST_BACKOFF_S * 2 ** failures, LONGEST_BACKOFFS_S[problem] ?? LONGEST_BACKOFF_S);
+  return Math.min(FIRST_BACKOFF_S * 2 ** failures, LONGEST_BACKOFF_S[problem] ?? USUAL_LONGEST_BACKOFF_S);
 }
 
 async function errorOf(response) {
