@@ -1,12 +1,13 @@
 """Another robot node, in a process of its own: prints every Detection2DArray and LabelInfo as a line of JSON."""
 
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
-import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from vision_msgs.msg import Detection2DArray, LabelInfo
+
+from picam_webrtc.ros.runtime import Runtime, run
 
 
 def print_detections(message: Detection2DArray) -> None:
@@ -33,17 +34,12 @@ def print_line(kind: str, header: Any, content: object) -> None:
     print(json.dumps(line), flush=True)
 
 
-def main() -> None:
-    rclpy.init()
-    node = rclpy.create_node("vision_listener")
+async def wire(_: AsyncExitStack, runtime: Runtime) -> None:
+    node = runtime.node("vision_listener")
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     node.create_subscription(Detection2DArray, "detections", print_detections, 10)
     node.create_subscription(LabelInfo, "label_info", print_labels, latched)
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        rclpy.try_shutdown()
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(wire))
