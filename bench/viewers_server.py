@@ -52,13 +52,17 @@ class Server(Protocol):
 
 
 class Ours:
-    """The engine of webrtc_node, without ROS and HTTP."""
+    """The engine of webrtc_node and its allocator, without ROS and HTTP."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     @classmethod
     async def start(cls, stack: AsyncExitStack) -> "Ours":
+        # Here, so that plain aiortc gets the allocator that it always has: importing this sets ours for the process.
+        from picam_webrtc.ros.memory import keep_image_buffers
+
+        keep_image_buffers()
         settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)
         stream = Stream("bench", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
         sessions = await stack.enter_async_context(Sessions([stream], settings))
