@@ -6,7 +6,7 @@ from launch_ros.actions import Node
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from picam_webrtc import launching
 
-LAUNCH_ARGUMENTS = ("params_file", "respawn", "respawn_delay", "log_level")
+LAUNCH_ARGUMENTS = ("params_file", "respawn", "respawn_delay", "log_level", "webrtc_node")
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -14,11 +14,6 @@ def generate_launch_description() -> LaunchDescription:
         {"name": "namespace", "description": "namespace of the camera, after which its streams are named"},
         *(launching.parameter_argument(name) for name in launching.CAMERA_PARAMETERS),
         *(launching.launch_argument(name) for name in LAUNCH_ARGUMENTS),
-        {
-            "name": "webrtc_node",
-            "default_value": "/webrtc_node",
-            "description": "full name of the node that is to serve the streams",
-        },
     ]
     return LaunchDescription(
         [*(DeclareLaunchArgument(**argument) for argument in arguments), OpaqueFunction(function=_nodes)]

@@ -11,7 +11,13 @@ import yaml
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import SettingError
-from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings
+from picam_webrtc.settings import (
+    AddedCameraSettings,
+    CameraSettings,
+    InferenceSettings,
+    LaunchSettings,
+    WebRtcSettings,
+)
 
 NODES: dict[str, type[Settings]] = {
     "camera_node": CameraSettings,
@@ -202,8 +208,9 @@ def parameter_argument(name: str) -> dict[str, Any]:
 
 
 def launch_argument(name: str) -> dict[str, Any]:
-    """A field of LaunchSettings as arguments of DeclareLaunchArgument."""
-    (declared,) = (one for one in LaunchSettings.declarations() if one.name == name)
+    """What a launch file itself asks for, as arguments of DeclareLaunchArgument."""
+    asked = (*LaunchSettings.declarations(), *AddedCameraSettings.declarations())
+    (declared,) = (one for one in asked if one.name == name)
     choices = {"choices": _choices(declared)} if _choices(declared) else {}
     default = written(declared.default)
     return {"name": name, "default_value": default, "description": declared.param.description, **choices}

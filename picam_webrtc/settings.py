@@ -372,3 +372,10 @@ class LaunchSettings(Settings):
     log_level: Annotated[str, Param("least severity that is logged", choices=("debug", "info", "warn", "error"))] = (
         "info"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AddedCameraSettings(Settings):
+    """What only the launch file that adds a camera asks for."""
+
+    webrtc_node: Annotated[str, Param("full name of the node that is to serve the streams")] = "/webrtc_node"

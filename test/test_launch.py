@@ -15,7 +15,13 @@ import yaml
 from picam_webrtc import launching
 from picam_webrtc.declaration import Settings
 from picam_webrtc.errors import SettingError
-from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings
+from picam_webrtc.settings import (
+    AddedCameraSettings,
+    CameraSettings,
+    InferenceSettings,
+    LaunchSettings,
+    WebRtcSettings,
+)
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, type[Settings]] = {
@@ -128,7 +134,8 @@ def test_an_argument_with_choices_offers_those_of_its_parameter(launched: Launch
     assert launched.arguments["record"].choices == ["true", "false"]
 
 
-def test_an_arguments_default_is_the_one_in_the_settings(launched: Launched) -> None:
+def test_an_arguments_default_is_the_one_in_the_settings(launched: Launched, adding: Launched) -> None:
+    assert adding.arguments["webrtc_node"].default_value == AddedCameraSettings().webrtc_node
     for declared in LaunchSettings.declarations():
         shown = launched.arguments[declared.name].default_value
         assert shown == (str(declared.default).lower() if declared.type is bool else str(declared.default))

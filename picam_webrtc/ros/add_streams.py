@@ -18,6 +18,7 @@ from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.ros.runtime import Runtime, run
 from picam_webrtc.ros.stream_set import stream_topics
+from picam_webrtc.settings import AddedCameraSettings
 
 CHECK_PERIOD_S = 2.0
 WITHDRAWAL_TIMEOUT_S = 1.0
@@ -91,7 +92,8 @@ async def wire(target: str, streams: Sequence[str], stack: AsyncExitStack, runti
 
 def main() -> int:
     parser = ArgumentParser("add_streams", description=__doc__)
-    parser.add_argument("--to", default="/webrtc_node", metavar="NODE", help="the node that serves, by its full name")
+    (node,) = AddedCameraSettings.declarations()
+    parser.add_argument("--to", default=node.default, metavar="NODE", help=node.param.description)
     # Not NAME:=TOPIC, which rclpy would take for a remapping.
     parser.add_argument("streams", nargs="+", metavar="NAME=TOPIC")
     arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])

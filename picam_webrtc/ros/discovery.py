@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from picam_webrtc.ros.network_report import CODED_SUFFIXES
 from picam_webrtc.ros.stream_topic import COMPRESSED_IMAGE, IMAGE
 
-"""Other forms of the topic that they are named after, the preferred one first."""
 UNDECODABLE_SUFFIXES = ("/compressedDepth", "/theora", "/ffmpeg", "/zstd")
 """Transports whose messages are CompressedImage by type and something of their own inside."""
 

@@ -18,6 +18,7 @@ are older still are played from a recording.
 """
 MOST_EVENTS = 1024
 CODED_SUFFIXES = ("/compressed", "/h264")
+"""Other forms of the topic that they are named after, the preferred one first."""
 
 
 class EventRate:
