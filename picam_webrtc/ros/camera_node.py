@@ -14,7 +14,7 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.ros.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera_stream import CameraStream
 from picam_webrtc.ros.control_parameters import ControlParameters
-from picam_webrtc.ros.diagnostics import Diagnostics, Report, camera_report
+from picam_webrtc.ros.diagnostics import Report, camera_report, diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import live
 from picam_webrtc.ros.logs import forward_logs
@@ -44,7 +44,6 @@ class CameraNode:
 
         self._streams: tuple[CameraStream, ...] = ()
         self._streams = (stream(""), *([stream("lores/")] if settings.lores_width else []))
-        self._diagnostics = Diagnostics(node, "frames", str(source), self._report)
 
     def _start(self) -> None:
         self._figures.restart()
@@ -64,12 +63,12 @@ class CameraNode:
     def _publish_lores(self, frame: Frame) -> None:
         self._streams[1].publish(self._stamps.to_ros(frame))
 
-    def _report(self) -> Report:
+    def report(self) -> Report:
+        """The camera's health; from any thread."""
         return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()))
 
     def close(self) -> None:
         self._demand.close()
-        self._diagnostics.close()
         for stream in self._streams:
             stream.close()
         self._calibrations.close()
@@ -99,6 +98,7 @@ async def wire(
     async def capture(inner: AsyncExitStack) -> CameraNode:
         camera = CameraNode(node, parameters, source, local)
         inner.callback(camera.close)
+        await inner.enter_async_context(diagnostics(node, "frames", str(source), camera.report))
         node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
         return camera
 

@@ -1,6 +1,9 @@
 """A node's health on /diagnostics, once a second (REP 107)."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -9,8 +12,8 @@ from rclpy.node import Node
 from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
-from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.ros.qos import OVERRIDABLE
+from picam_webrtc.ros.runtime import background
 from picam_webrtc.settings import InferenceSettings
 
 PERIOD_S = 1.0
@@ -38,35 +41,42 @@ class Report:
     values: Mapping[str, str]
 
 
-class Diagnostics:
-    """Publishes what `report()` says, under "<node>: <task>"; `hardware_id` names the device."""
+@asynccontextmanager
+async def diagnostics(node: Node, task: str, hardware_id: str, report: Callable[[], Report]) -> AsyncIterator[None]:
+    """Publish what `report()` says, called on the loop, under "<node>: <task>"; `hardware_id` names the device.
 
-    def __init__(self, node: Node, task: str, hardware_id: str, report: Callable[[], Report]) -> None:
-        self._node = node
-        self._name = f"{node.get_fully_qualified_name().lstrip('/')}: {task}"
-        self._hardware_id = hardware_id
-        self._report = report
-        self._publisher = node.create_publisher(
-            DiagnosticArray, "/diagnostics", DEPTH, qos_overriding_options=OVERRIDABLE
-        )
-        self._timer = node.create_timer(PERIOD_S, self._publish, clock=STEADY)
+    Not by a timer of the node: at rest the thread that spins sleeps, since each time that it wakes it goes through all
+    that it waits for, which costs more than the report.
+    """
+    publisher = node.create_publisher(DiagnosticArray, "/diagnostics", DEPTH, qos_overriding_options=OVERRIDABLE)
+    name = f"{node.get_fully_qualified_name().lstrip('/')}: {task}"
 
-    def _publish(self) -> None:
-        report = self._report()
-        status = DiagnosticStatus(
-            level=LEVELS[report.level],
-            name=self._name,
-            message=report.message,
-            hardware_id=self._hardware_id,
-            values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
-        )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self._node.get_clock().now().to_msg()
-        self._publisher.publish(message)
+    async def keep_reporting() -> None:
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            try:
+                message = DiagnosticArray(status=[_status(name, hardware_id, report())])
+            except Exception:  # noqa: BLE001 - the node's work goes on, and so do its later reports
+                node.get_logger().error(traceback.format_exc())
+                continue
+            message.header.stamp = node.get_clock().now().to_msg()
+            publisher.publish(message)
 
-    def close(self) -> None:
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_publisher(self._publisher)
+    try:
+        async with background(keep_reporting()):
+            yield
+    finally:
+        node.destroy_publisher(publisher)
+
+
+def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=LEVELS[report.level],
+        name=name,
+        message=report.message,
+        hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
+    )
 
 
 def camera_report(status: CaptureStatus, figures: Figures) -> Report:

@@ -9,7 +9,7 @@ from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.detections import DetectionsPublisher
-from picam_webrtc.ros.diagnostics import Diagnostics, Report, inference_report
+from picam_webrtc.ros.diagnostics import Report, diagnostics, inference_report
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
 from picam_webrtc.ros.life import live
 from picam_webrtc.ros.logs import forward_logs
@@ -33,8 +33,6 @@ class InferenceNode:
         self._overlays = ImagePublisher(node, "image_overlay", local, lambda _: self._update_demand())
         self._detections = DetectionsPublisher(node, self._update_demand)
         self._vision = make_vision_publisher(node, self._update_demand)
-        device = parameters.settings.delegate or "CPU"
-        self._diagnostics = Diagnostics(node, "inference", device, self._report)
 
     def load(self) -> None:
         """Load the model. Raises SettingError, ModelError."""
@@ -86,7 +84,8 @@ class InferenceNode:
             findings = None if result.drawn else result.findings
             self._overlays.publish(result.frame if findings is None else draw(result.frame, findings))
 
-    def _report(self) -> Report:
+    def report(self) -> Report:
+        """How the model does; from any thread."""
         return inference_report(self.engine.settings, self.engine.snapshot())
 
     def _stop(self) -> None:
@@ -97,7 +96,6 @@ class InferenceNode:
 
     def close(self) -> None:
         self._demand.close()
-        self._diagnostics.close()
         self._images.close()
         self._overlays.close()
         self._detections.close()
@@ -112,6 +110,8 @@ async def infer(
     inference = InferenceNode(node, parameters, local)
     stack.callback(inference.close)
     stack.callback(parameters.detach)
+    device = parameters.settings.delegate or "CPU"
+    await stack.enter_async_context(diagnostics(node, "inference", device, inference.report))
     inference.load()  # at once: a model that does not load must not be found out at the first viewer
     transform = parameters.settings.transform
     node.get_logger().info(f"Ready: image_raw to image_processed while somebody subscribes, transform {transform}")

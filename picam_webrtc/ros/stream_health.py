@@ -1,30 +1,13 @@
 """How webrtc_node's streams do, as a report for /diagnostics."""
 
-import asyncio
 from collections.abc import Mapping
 
-from picam_webrtc.ros.diagnostics import PERIOD_S, Report
-from picam_webrtc.ros.stream_set import StreamSet
+from picam_webrtc.ros.diagnostics import Report
 from picam_webrtc.ros.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.sessions import Sessions
 from picam_webrtc.streaming.snapshot import SessionsSnapshot, StreamSnapshot
 
 OK, WARN, ERROR = 0, 1, 2
-
-
-class StreamHealth:
-    """Looks at streams and sessions on the loop, where they live; `report` may be read from any thread."""
-
-    def __init__(self, streams: StreamSet, sessions: Sessions) -> None:
-        self.report = Report(OK, "starting", {})
-        self._streams = streams
-        self._sessions = sessions
-
-    async def keep_looking(self) -> None:
-        while True:
-            self.report = health(self._streams.settings, self._streams.topics, self._sessions.snapshot())
-            await asyncio.sleep(PERIOD_S)
 
 
 def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot: SessionsSnapshot) -> Report:

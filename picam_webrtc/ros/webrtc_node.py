@@ -8,7 +8,7 @@ from rclpy.node import Node
 from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
-from picam_webrtc.ros.diagnostics import Diagnostics
+from picam_webrtc.ros.diagnostics import Report, diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import ManageableNode, live
 from picam_webrtc.ros.logs import forward_logs
@@ -17,7 +17,7 @@ from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.ros.runtime import Runtime, background, run
-from picam_webrtc.ros.stream_health import StreamHealth
+from picam_webrtc.ros.stream_health import health
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.publishers import Publishers
@@ -41,17 +41,21 @@ async def serve_streams(
     stack.callback(streams.close)
     await streams.apply(settings)
     publishers = await stack.enter_async_context(Publishers(sessions, settings))
-    report = Diagnostics(node, "network", "", lambda: network_report(streams.feeds(), publishers.snapshot()))
-    stack.callback(report.close)
+
+    def network() -> Report:
+        return network_report(streams.feeds(), publishers.snapshot())
+
+    def watching() -> Report:
+        return health(streams.settings, streams.topics, sessions.snapshot())
+
+    await stack.enter_async_context(diagnostics(node, "network", "", network))
+    await stack.enter_async_context(diagnostics(node, "streams", "WebRTC", watching))
     changes = AsyncLatest[WebRtcSettings](asyncio.get_running_loop())
     parameters.check = lambda changed: stream_topics(changed.streams)
     parameters.apply = changes.put
     stack.callback(parameters.detach)
     await stack.enter_async_context(background(_follow(changes, sessions, streams)))
     await stack.enter_async_context(background(streams.keep_discovering()))
-    health = StreamHealth(streams, sessions)
-    await stack.enter_async_context(background(health.keep_looking()))
-    stack.callback(Diagnostics(node, "streams", "WebRTC", lambda: health.report).close)
     gateway = RosParameterGateway(node, settings.controlled_nodes)
     app = make_app(sessions, settings, gateway=gateway, published=publishers.snapshot)
     address = await stack.enter_async_context(serve(app, settings))

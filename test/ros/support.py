@@ -1,13 +1,16 @@
-"""Nodes and a spinning thread inside the test's own process."""
+"""Nodes, a spinning thread and an event loop inside the test's own process."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import Any
 
 from rclpy.node import Node
 
+from picam_webrtc.latest import run_on_loop
 from picam_webrtc.ros.runtime import Runtime
 
 CONDITION_TIMEOUT_S = 10.0
@@ -33,6 +36,20 @@ def running_node(name: str, *arguments: str) -> Iterator[tuple[Runtime, Node]]:
     with Runtime(["test", "--ros-args", *arguments] if arguments else []) as runtime:
         node = runtime.node(name)
         yield runtime, node
+
+
+@contextmanager
+def running_loop() -> Iterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """An event loop that goes on beside the test, as a node's does; what it gives has the loop do something."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="loop")
+    thread.start()
+    try:
+        yield lambda work: run_on_loop(loop, work, CONDITION_TIMEOUT_S)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def on_spin_thread(runtime: Runtime, function: Callable[[], None]) -> None:

@@ -1,6 +1,5 @@
 """camera_node's topics, parameters, calibration and diagnostics, with a camera that the test holds in its hand."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -24,7 +23,7 @@ from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.runtime import Runtime
 from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
 from test.camera.test_calibration import AS_CAMERA_CALIBRATION_WRITES_IT
-from test.ros.support import on_spin_thread, wait_until
+from test.ros.support import on_spin_thread, running_loop, wait_until
 
 SIZE = ("-p", "width:=640", "-p", "height:=480")
 
@@ -78,15 +77,15 @@ def robot(*arguments: str, device: FakePicamera2 | None = None) -> Iterator[Robo
     device = device or FakePicamera2()
     device.camera_controls = IMX708_CONTROLS
     given = ["-p", "source:=picamera2", "-p", "idle_timeout:=0.0", *SIZE, *arguments]
-    with Runtime(["test", "--ros-args", *given]) as runtime:
+    with Runtime(["test", "--ros-args", *given]) as runtime, running_loop() as run:
         stack = AsyncExitStack()
         try:
-            asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
+            run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
             runtime.spin()
             yield Robot(runtime, device)
         finally:
             runtime.stop_spinning()
-            asyncio.run(stack.aclose())
+            run(stack.aclose())
 
 
 def test_image_camera_info_and_compressed_image_have_one_stamp() -> None:
@@ -206,10 +205,10 @@ def test_a_control_that_is_wrong_at_the_start_ends_the_node_with_its_name() -> N
 def test_a_camera_that_is_busy_at_the_start_costs_the_controls_only(capfd: pytest.CaptureFixture[str]) -> None:
     library = FakeLibrary("imx708")
     library.error = RuntimeError("busy")
-    with Runtime(["test", "--ros-args", "-p", "source:=picamera2"]) as runtime:
+    with Runtime(["test", "--ros-args", "-p", "source:=picamera2"]) as runtime, running_loop() as run:
         stack = AsyncExitStack()
-        asyncio.run(camera_node.wire(stack, runtime, LocalTopics(), library))
-        asyncio.run(stack.aclose())
+        run(camera_node.wire(stack, runtime, LocalTopics(), library))
+        run(stack.aclose())
 
     assert "controls are no parameters until the next start: " in capfd.readouterr().err
 

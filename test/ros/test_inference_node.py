@@ -1,6 +1,5 @@
 """inference_node's topics, parameters and diagnostics, in the test's own process."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -26,7 +25,7 @@ from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.runtime import Runtime
 from picam_webrtc.settings import InferenceSettings
 from test.inference.made_models import Made, Recipe, made_model
-from test.ros.support import on_spin_thread, wait_until
+from test.ros.support import on_spin_thread, running_loop, wait_until
 
 
 def write_model(path: Path, class_id: int) -> str:
@@ -87,16 +86,16 @@ class Robot:
 @contextmanager
 def robot(*arguments: str, image_topics: tuple[str, ...] = ("image_raw",)) -> Iterator[Robot]:
     given = [part for argument in arguments for part in ("-p", argument)]
-    with Runtime(["test", "--ros-args", *given]) as runtime, asyncio.Runner() as runner:
+    with Runtime(["test", "--ros-args", *given]) as runtime, running_loop() as run:
         stack = AsyncExitStack()
         try:
-            runner.run(inference_node.wire(stack, runtime, LocalTopics()))
+            run(inference_node.wire(stack, runtime, LocalTopics()))
             made = Robot(runtime, image_topics)
             runtime.spin()
             yield made
         finally:
             runtime.stop_spinning()
-            runner.run(stack.aclose())
+            run(stack.aclose())
 
 
 @pytest.fixture
