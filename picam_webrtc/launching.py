@@ -105,8 +105,13 @@ def camera_namespaces(path: str) -> tuple[str, ...]:
 
 def camera_streams(namespace: str) -> tuple[str, ...]:
     """The streams of the camera in `namespace`, as webrtc_node's parameter `streams` has them."""
-    name = namespace.strip("/").replace("/", "_")
+    name = _name(namespace)
     return tuple(f"{name}_{stream}:=/{namespace.strip('/')}/{topic}" for stream, topic in IMAGE_TOPICS.items())
+
+
+def _name(namespace: str) -> str:
+    """As a word of its own: `/robot/front` is `robot_front`."""
+    return namespace.strip("/").replace("/", "_")
 
 
 def processes(given: Mapping[str, str]) -> list[Process]:
@@ -170,9 +175,12 @@ def added_camera(given: Mapping[str, str]) -> list[Process]:
     settings = launch_settings(given)
     if not settings.namespace.strip("/"):
         raise SettingError("namespace", settings.namespace, "an added camera needs one, e.g. namespace:=rear")
+    name = _name(settings.namespace)
+    # Else it would have the calibration and the frame of the camera that is there already.
+    named = {"camera_name": name, "frame_id": f"{name}_optical_frame"}
     files = (settings.params_file,) if settings.params_file else ()
     nodes = [
-        Process(node, settings.namespace, (*files, overrides(given, [node], CAMERA_PARAMETERS)))
+        Process(node, settings.namespace, (named, *files, overrides(given, [node], CAMERA_PARAMETERS)))
         for node in CAMERA_NODES
     ]
     streams = (stream.replace(":=", "=") for stream in camera_streams(settings.namespace))
@@ -202,7 +210,8 @@ def node_actions(processes: Iterable[Process], settings: LaunchSettings) -> list
 def parameter_argument(name: str) -> dict[str, Any]:
     """A node parameter as arguments of DeclareLaunchArgument: empty unless given, so that it hides no params_file."""
     (declared, *_) = (one for settings in NODES.values() for one in settings.declarations() if one.name == name)
-    description = f"{declared.param.description} (unless given: as in params_file, else {written(declared.default)})"
+    default = written(declared.default) or "empty"
+    description = f"{declared.param.description} (unless given: as in params_file, else {default})"
     choices = {"choices": ["", *_choices(declared)]} if _choices(declared) else {}
     return {"name": name, "default_value": "", "description": description, **choices}
 

@@ -251,7 +251,9 @@ def test_recording_publishes_coded_video_and_takes_that_of_every_camera(launched
 def test_an_added_camera_gets_its_namespace_and_its_streams_a_place_on_the_page(adding: Launched) -> None:
     nodes = adding.by_executable(namespace="rear", source="test_pattern", webrtc_node="/robot/webrtc_node")
 
-    assert nodes["camera_node"].parameters == [{"source": "test_pattern"}]
+    assert nodes["camera_node"].parameters == [
+        {"camera_name": "rear", "frame_id": "rear_optical_frame"}, {"source": "test_pattern"},
+    ]  # fmt: skip
     assert {node.namespace for node in nodes.values()} == {"rear"}
     assert nodes["add_streams"].arguments == [
         "--to", "/robot/webrtc_node", "rear_processed=/rear/image_processed", "rear_raw=/rear/image_raw",
