@@ -119,18 +119,20 @@ class CurrentPath:
         self._nominated = nominated
         self._pair: Any = None
         self._path: Path | None = None
+        self._closed = False
 
     def __call__(self) -> Path | None:
-        pair = self._nominated()
+        pair = None if self._closed else self._nominated()
         if pair is not self._pair:
-            self.close()
+            if self._path is not None:
+                self._path.close()
             self._pair, self._path = pair, path_of(pair) if pair is not None else None
         return self._path
 
     def close(self) -> None:
-        if self._path is not None:
-            self._path.close()
-        self._path = None
+        """For good: while a connection ends ICE may still choose another way, and there are frames to send."""
+        self._closed = True
+        self()  # lets go of the way that there was
 
 
 def path_of(pair: Any) -> Path:
