@@ -3,6 +3,7 @@
 PicamWebrtcError
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
 ├── ParameterError          a node refused a change of its parameters, or does not answer
+├── DependencyError         a library is missing, too old or otherwise not as needed; names it and the remedy
 ├── CameraError             a frame source failed while it was open or opening
 ├── ModelError              a model does not load, or its tensors are not understood
 │   └── ModelNotFetched     a model known by name is not on this machine yet
@@ -40,6 +41,10 @@ class SettingError(PicamWebrtcError):
 
 class ParameterError(PicamWebrtcError):
     """A node refused a change of its parameters, or does not answer."""
+
+
+class DependencyError(PicamWebrtcError):
+    """A library is missing, too old or otherwise not as needed."""
 
 
 class CameraError(PicamWebrtcError):
