@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.entry import EXECUTABLES
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30.0
@@ -117,16 +118,20 @@ def own_ros_domain() -> Iterator[None]:
 
 @contextmanager
 def node_process(
-    module: str,
+    name: str,
     parameters: Mapping[str, ParameterValue] | None = None,
     *more: str,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] = {},
     prefix: Sequence[str] = (),
 ) -> Iterator[NodeProcess]:
-    """`prefix python -m module arguments` with parameters and `more` ROS arguments, ended when the block ends."""
-    command = [*prefix, sys.executable, "-m", module, *arguments, *ros_arguments(parameters or {}, *more)]
-    process = NodeProcess(command, environment)
+    """An executable of ours, or a module of the tests, after `prefix`, with `arguments`, parameters and `more` ROS
+    arguments; ended when the block ends.
+    """
+    program = [str(ROOT / "resource/executables" / name)] if name in EXECUTABLES else [sys.executable, "-m", name]
+    command = [*prefix, *program, *arguments, *ros_arguments(parameters or {}, *more)]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    process = NodeProcess(command, {"PATH": path, **environment})
     try:
         yield process
     finally:

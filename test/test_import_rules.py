@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "launching": GROUND_FLOOR,
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
-    "__main__": {"ros"},
+    "entry": GROUND_FLOOR | {"ros"},
+    "__main__": {"entry"},
     "__init__": set(),
 }
 """Part of the package → the parts it may import."""

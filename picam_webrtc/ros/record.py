@@ -64,7 +64,3 @@ def main() -> int:
         command = ["ros2", "bag", "record", "--storage", "mcap", "--output", options.output, *topics]
         os.execvp(command[0], command)  # noqa: S606 - becomes rosbag2, which gets the signals meant for this process
     return run(partial(wire, Path(options.output), options.topics))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
