@@ -68,10 +68,14 @@ class NodeProcess:
                     raise AssertionError(f"no line matches {pattern!r} in:\n{self.output}")
                 self._grown.wait(min(remaining, 0.5))
 
-    def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = STOP_TIMEOUT_S) -> int:
-        """Signal the process if it runs, and return its exit code; killed after the timeout."""
+    def send(self, number: signal.Signals) -> None:
+        """If the process runs."""
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Signal the process if it runs, and return its exit code; killed after the timeout."""
+        self.send(number)
         try:
             return self.wait(timeout_s)
         finally:
