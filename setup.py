@@ -1,10 +1,15 @@
 """ament_python packaging, for colcon and pip alike."""
 
 from glob import glob
+from pathlib import Path
+from runpy import run_path
 
 from setuptools import find_packages, setup
 
 PACKAGE = "picam_webrtc"
+
+DEPENDENCIES = run_path(str(Path(__file__).parent / PACKAGE / "dependencies.py"))["DEPENDENCIES"]
+EXTRAS = {one.extra: [one.requirement] for one in DEPENDENCIES if one.extra}
 
 ROS_WHEELS = [
     "ros-kilted-rclpy",
@@ -46,20 +51,11 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "setuptools",
-        "aiohttp>=3.9",
-        "aiortc>=1.9",
-        "cryptography>=41",
-        "ifaddr>=0.2",
-        "numpy>=1.24",
-        "prometheus-client>=0.19",
-        "pyyaml>=6",
+        *(one.requirement for one in DEPENDENCIES if not one.extra),
     ],
     extras_require={
-        "opencv": ["opencv-python-headless>=4.6"],
-        "jpeg": ["simplejpeg>=1.7"],
-        "litert": ["ai-edge-litert>=2.1"],
+        **EXTRAS,
         "ros-generators": ROS_GENERATORS,
-        "bags": ["rosbags>=0.11"],
         "ros-wheels": ROS_WHEELS,
         "test": [
             "colcon-common-extensions",
@@ -77,7 +73,7 @@ setup(
             "ros-domain-coordinator",
             "ruff>=0.5",
             "scikit-image>=0.22",
-            "simplejpeg>=1.7",
+            *EXTRAS["jpeg"],
             "types-PyYAML",
         ],
     },

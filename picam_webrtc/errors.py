@@ -1,6 +1,7 @@
 """Everything this package raises on purpose.
 
 PicamWebrtcError
+├── DependencyError         a package that is needed is missing or has a version that does not work
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
 ├── ParameterError          a node refused a change of its parameters, or does not answer
 ├── DependencyError         a library is missing, too old or otherwise not as needed; names it and the remedy
@@ -24,6 +25,10 @@ Errors of foreign libraries are translated in the one file that imports the libr
 
 class PicamWebrtcError(Exception):
     """Base of the tree: its text is one line, fit to be shown to a user as it is."""
+
+
+class DependencyError(PicamWebrtcError):
+    """A package that is needed is missing, or has a version that does not work; names the command that mends it."""
 
 
 class SettingError(PicamWebrtcError):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from picam_webrtc.dependencies import DEPENDENCIES
+
 ROOT = Path(__file__).parents[1]
 NODES = ("camera_node", "inference_node", "webrtc_node", "picam_webrtc")
 SHARED = ("package.xml", "launch/picam_webrtc.launch.py", "config/fastdds.xml", "config/example.yaml")
@@ -45,6 +47,18 @@ def prefix(request: pytest.FixtureRequest, source: Path, tmp_path_factory: pytes
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return place if request.param == "pip" else place / "install"
+
+
+def test_what_is_required_is_what_the_table_of_dependencies_says(source: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "--quiet", "egg_info", "--egg-base", str(tmp_path)]
+    subprocess.run(command, cwd=source, check=True)
+
+    (required,) = tmp_path.glob("*.egg-info/requires.txt")
+    always, *extras = required.read_text().split("\n\n")
+    wanted = {one.requirement for one in DEPENDENCIES if not one.extra}
+    assert {requirement.replace("_", "-") for requirement in always.split()} == wanted | {"setuptools"}
+    optional = {f"[{one.extra}]\n{one.requirement}" for one in DEPENDENCIES if one.extra}
+    assert optional <= {extra.strip() for extra in extras}
 
 
 def test_the_ament_index_knows_the_package(prefix: Path) -> None:

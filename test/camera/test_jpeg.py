@@ -1,5 +1,7 @@
 """Every encoding compresses to a JPEG of the same picture, once."""
 
+import sys
+from runpy import run_path
 from types import ModuleType
 
 import cv2
@@ -108,3 +110,9 @@ def test_an_encoding_without_a_jpeg_is_refused(monkeypatch: pytest.MonkeyPatch, 
 
     with pytest.raises(ImageError, match="'32FC1' cannot be compressed"):
         JpegEncoder().encode(Frame(np.zeros((8, 8), np.uint8), "32FC1", 0, ""), 80)
+
+
+def test_a_simplejpeg_that_is_too_old_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", ModuleType("simplejpeg"))
+
+    assert run_path(jpeg.__file__)["SIMPLEJPEG"] is None

@@ -180,7 +180,7 @@ async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(each_brow
             model = "document.querySelector('[data-parameter=\"inference_node.model\"]')"
             await set_input(page, model, "/no/such.tflite")
             await wait_until(page, "document.querySelector('#refusal').textContent.includes('/no/such.tflite')")
-            assert await page.evaluate(f"{model}.value") == "ssd_mobilenet_v2"
+            assert await page.evaluate(f"{model}.value") == "auto"
 
 
 async def set_input(page: Page, element: str, value: str) -> None:
