@@ -1,10 +1,13 @@
 """ament_python packaging, for colcon and pip alike."""
 
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 PACKAGE = "picam_webrtc"
+
+VENV = Path(__file__).resolve().parent / ".venv"  # colcon calls a link to this file in its own folder
 
 ROS_WHEELS = [
     "ros-kilted-rclpy",
@@ -15,6 +18,19 @@ ROS_WHEELS = [
     "ros-kilted-diagnostic-msgs",
 ]
 """ROS 2 for a machine without it: x86-64 only. A robot has its own from apt or source."""
+
+def venv_python() -> list[str]:
+    """A file that names the interpreter of this folder's environment, for the executables that colcon copies elsewhere.
+
+    Written here, since colcon calls this file and knows nothing of the environment.
+    """
+    python, note = VENV / "bin" / "python3", VENV / "venv_python"
+    if not python.exists():
+        return []
+    if not note.exists() or note.read_text() != f"{python}\n":
+        note.write_text(f"{python}\n")
+    return [".venv/venv_python"]
+
 
 ROS_GENERATORS = [
     "catkin_pkg",
@@ -41,7 +57,7 @@ setup(
         (f"share/{PACKAGE}/launch", glob("launch/*.launch.py")),
         (f"share/{PACKAGE}/config", glob("config/*")),
         # `ros2 run` and `ros2 launch` look here, where pip puts no console scripts.
-        (f"lib/{PACKAGE}", sorted(glob("resource/executables/*"))),
+        (f"lib/{PACKAGE}", [*sorted(glob("resource/executables/*")), *venv_python()]),
     ],
     python_requires=">=3.11",
     install_requires=[
