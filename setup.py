@@ -9,15 +9,13 @@ PACKAGE = "picam_webrtc"
 
 VENV = Path(__file__).resolve().parent / ".venv"  # colcon calls a link to this file in its own folder
 
-ROS_WHEELS = [
-    "ros-kilted-rclpy",
-    "ros-kilted-rmw-fastrtps-cpp",
-    "ros-kilted-sensor-msgs",
-    "ros-kilted-std-msgs",
-    "ros-kilted-std-srvs",
-    "ros-kilted-diagnostic-msgs",
-]
+ROS_WHEELS = ["rclpy", "rmw-fastrtps-cpp", "sensor-msgs", "std-msgs", "std-srvs", "diagnostic-msgs"]
 """ROS 2 for a machine without it: x86-64 only. A robot has its own from apt or source."""
+
+
+def ros_wheels(distribution: str) -> list[str]:
+    return [f'ros-{distribution}-{name}; platform_machine == "x86_64"' for name in ROS_WHEELS]
+
 
 def venv_python() -> list[str]:
     """A file that names the interpreter of this folder's environment, for the executables that colcon copies elsewhere.
@@ -76,7 +74,7 @@ setup(
         "litert": ["ai-edge-litert>=2.1"],
         "ros-generators": ROS_GENERATORS,
         "bags": ["rosbags>=0.11"],
-        "ros-wheels": ROS_WHEELS,
+        "ros-wheels": ros_wheels("jazzy"),
         "test": [
             "colcon-common-extensions",
             "coverage>=7.4",
