@@ -115,6 +115,14 @@ def test_an_executable_starts_with_the_interpreter_that_has_its_packages(prefix:
 
 
 @pytest.mark.ros
+def test_the_user_may_name_the_interpreter(prefix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_interpreter(tmp_path, "of the user")
+    monkeypatch.setenv("PICAM_WEBRTC_PYTHON", str(tmp_path / "bin/python3"))
+
+    assert "interpreter: of the user" in start(prefix, "camera_node").stderr
+
+
+@pytest.mark.ros
 def test_without_such_an_interpreter_it_starts_with_that_of_the_shell(
     prefix: Path, source: Path, tmp_path: Path
 ) -> None:
