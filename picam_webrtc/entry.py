@@ -6,6 +6,7 @@
 import sys
 from importlib import import_module
 
+from picam_webrtc import dependencies
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros import signals
 from picam_webrtc.ros.memory import keep_image_buffers
@@ -29,6 +30,7 @@ def run(name: str) -> int:
     # Loading rclpy starts threads, each of which takes an arena of its own.
     keep_image_buffers()
     try:
+        dependencies.check(dependencies.NEEDS[name])
         return int(import_module(EXECUTABLES[name]).main())
     except PicamWebrtcError as error:
         print(f"{PACKAGE}: {error}", file=sys.stderr)

@@ -4,7 +4,6 @@ PicamWebrtcError
 ├── DependencyError         a package that is needed is missing or has a version that does not work
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
 ├── ParameterError          a node refused a change of its parameters, or does not answer
-├── DependencyError         a library is missing, too old or otherwise not as needed; names it and the remedy
 ├── CameraError             a frame source failed while it was open or opening
 ├── ModelError              a model does not load, or its tensors are not understood
 │   └── ModelNotFetched     a model known by name is not on this machine yet
@@ -46,10 +45,6 @@ class SettingError(PicamWebrtcError):
 
 class ParameterError(PicamWebrtcError):
     """A node refused a change of its parameters, or does not answer."""
-
-
-class DependencyError(PicamWebrtcError):
-    """A library is missing, too old or otherwise not as needed."""
 
 
 class CameraError(PicamWebrtcError):

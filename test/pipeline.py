@@ -134,8 +134,7 @@ def node_process(
     """
     program = [str(ROOT / "resource/executables" / name)] if name in EXECUTABLES else [sys.executable, "-m", name]
     command = [*prefix, *program, *arguments, *ros_arguments(parameters or {}, *more)]
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    process = NodeProcess(command, {"PATH": path, **environment})
+    process = NodeProcess(command, {"PICAM_WEBRTC_PYTHON": sys.executable, **environment})
     try:
         yield process
     finally:

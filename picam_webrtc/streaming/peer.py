@@ -37,6 +37,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpSendParameters,
 )
 
+from picam_webrtc.dependencies import DEPENDENCIES, remedy
 from picam_webrtc.errors import DependencyError, MalformedOffer, UnusableOffer
 from picam_webrtc.streaming import metadata
 from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
@@ -320,8 +321,8 @@ def check_aiortc() -> None:
 
 def _unusable(member: str) -> DependencyError:
     return DependencyError(
-        f"aiortc {aiortc.__version__} cannot be used: its {member} is missing or different; "
-        "install a version that picam_webrtc is tested with: pip install 'aiortc>=1.14,<1.17'"
+        f"aiortc {aiortc.__version__} cannot be used: its {member} is missing or different; to get a version that is "
+        f"known to work, {remedy(one for one in DEPENDENCIES if one.module == 'aiortc')}"
     )
 
 
