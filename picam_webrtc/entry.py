@@ -3,6 +3,7 @@
 `ros2 run picam_webrtc NAME` and `python -m picam_webrtc NAME` both come here.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -27,10 +28,12 @@ PACKAGE = "picam_webrtc"
 def run(name: str) -> int:
     """Run an executable; its exit code."""
     signals.end_at_once()
+    if "AMENT_PREFIX_PATH" not in os.environ:  # ROS from wheels has no setup.bash; without ROS it does no harm
+        os.environ["AMENT_PREFIX_PATH"] = sys.prefix
     # Loading rclpy starts threads, each of which takes an arena of its own.
     keep_image_buffers()
     try:
-        dependencies.check(dependencies.NEEDS[name])
+        dependencies.check(dependencies.NEEDS.get(name, ()))
         return int(import_module(EXECUTABLES[name]).main())
     except PicamWebrtcError as error:
         print(f"{PACKAGE}: {error}", file=sys.stderr)
