@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from picam_webrtc.dependencies import DEPENDENCIES, OPTIONAL, find_faults, remedy
@@ -72,7 +73,7 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     answers_of = start([steps for family in families for steps in family], options.timeout)
     yield machine.python()
     yield machine.machine()
-    yield machine.clock()
+    yield machine.clock(datetime.now(UTC), machine.is_synchronised())
     yield machine.disk(folder)
     yield machine.port(options.host, options.port)
     answers = answers_of()

@@ -1,13 +1,13 @@
 """Python, the machine and what it has left: shared memory, disk, a free port, the right time."""
 
 import ctypes
-import datetime
 import os
 import platform
 import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from picam_webrtc.dependencies import in_environment
@@ -24,6 +24,10 @@ TIME_ERROR = 5
 """What adjtimex(2) returns while the clock is not synchronised."""
 TIMEX_BYTES = 512
 """More than any struct timex has; its first field says what to change, and 0 changes nothing."""
+SERVERS = ("webrtc_node", "picam_webrtc")
+"""Executables of ours that listen."""
+LONGEST_COMMAND = 100
+"""Characters of another program's command line that are worth a line."""
 WHEELS_GLIBC = (2, 28)
 """The lowest that the wheels of our dependencies are built for."""
 
@@ -75,13 +79,12 @@ def disk(folder: Path) -> Finding:
     return ok("disk", found)
 
 
-def clock() -> Finding:
-    now = datetime.datetime.now(datetime.UTC)
+def clock(now: datetime, synchronised: bool | None) -> Finding:
     found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     remedy = "sudo timedatectl set-ntp true (stamps, latencies, certificates and bags need the time)"
     if not FIRST_YEAR <= now.year < LAST_YEAR:
         return broken("clock", f"{found} cannot be", remedy)
-    match _is_synchronised():
+    match synchronised:
         case True:
             return ok("clock", f"{found}, synchronised")
         case False:
@@ -89,7 +92,8 @@ def clock() -> Finding:
     return ok("clock", f"{found}; whether it is synchronised cannot be told here")
 
 
-def _is_synchronised() -> bool | None:
+def is_synchronised() -> bool | None:
+    """Whether the kernel's clock follows another; None where one may not ask."""
     adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
     state = adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) if adjtimex else -1
     return None if state < 0 else state != TIME_ERROR
@@ -114,15 +118,15 @@ def port(host: str, number: int) -> Finding:
 
 
 def _taken(where: str, number: int, error: OSError) -> Finding:
-    owner = next(_listeners(number), "")
-    if "picam_webrtc" in owner or "webrtc_node" in owner:
-        return ok("port", f"{where} is webrtc_node's already ({owner})")
-    who = owner or "another program"
+    process, command = next(_listeners(number), ("another program", ()))
+    who = " ".join((f"{process}:", *command))[:LONGEST_COMMAND] if command else process
+    if any(Path(word).name in SERVERS or word.startswith("picam_webrtc.") for word in command[:3]):
+        return ok("port", f"{where} is webrtc_node's already ({who})")
     return broken("port", f"{where}: {error.strerror} ({who})", "stop that, or choose another port, such as port:=8081")
 
 
-def _listeners(number: int) -> Iterator[str]:
-    """The processes that listen on that TCP port, as far as this user may see: proc(5), net/tcp."""
+def _listeners(number: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Who listens on that TCP port, and with which command line, as far as this user may see: proc(5), net/tcp."""
     inodes = set()
     for table in ("tcp", "tcp6"):
         try:
@@ -135,7 +139,7 @@ def _listeners(number: int) -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
         try:
             if any(os.readlink(entry) in inodes for entry in (process / "fd").iterdir()):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                yield f"process {process.name}: {command.strip()[:80]}"
+                command = (process / "cmdline").read_bytes().decode(errors="replace")
+                yield f"process {process.name}", tuple(command.rstrip("\0").split("\0"))
         except OSError:  # another user's, or gone by now
             continue
