@@ -77,21 +77,28 @@ def test_the_viewer_page_is_installed(prefix: Path) -> None:
     assert pages or linked
 
 
-@pytest.mark.ros
-@pytest.mark.parametrize("name", NODES)
-def test_an_executable_stands_where_ros2_run_looks_and_starts(prefix: Path, name: str) -> None:
+def started(prefix: Path, name: str, arguments: str) -> subprocess.CompletedProcess[str]:
+    """The executable, where `ros2 run` looks for it, once it has ended."""
     executable = prefix / "lib/picam_webrtc" / name
     assert os.access(executable, os.X_OK)
     setup = prefix / "local_setup.sh"  # colcon's; what pip installed is found as any package of an environment is
     packages = [str(path) for path in prefix.glob("lib/python3*/site-packages")]
     environment = {**os.environ, "COLCON_CURRENT_PREFIX": str(prefix), "PYTHONPATH": ":".join(packages)}
-    arguments = "--ros-args -p source:=webcam -p transform:=webcam"
     sourced = f". {setup} && " if setup.exists() else ""
-
-    ended = subprocess.run(
+    return subprocess.run(
         ["sh", "-c", f"{sourced}exec {sys.executable} {executable} {arguments}"],
         env=environment, cwd=prefix, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
+
+@pytest.mark.ros
+@pytest.mark.parametrize("name", NODES)
+def test_an_executable_stands_where_ros2_run_looks_and_starts(prefix: Path, name: str) -> None:
+    ended = started(prefix, name, "--ros-args -p source:=webcam -p transform:=webcam")
+
     assert ended.returncode == 1
     assert "= 'webcam': must be one of" in ended.stderr
+
+
+def test_the_doctor_stands_there_too(prefix: Path) -> None:
+    assert started(prefix, "doctor", "--help").stdout.startswith("usage: doctor ")

@@ -44,7 +44,7 @@ class CameraManager:
 class StreamRole:
     Raw = "Raw"
 """
-"""As far as it is asked, named as in the Python bindings of libcamera 0.7. Without acquire(), which nothing may call."""
+"""As far as asked, named as in the Python bindings of libcamera 0.7; without acquire(), which nothing may call."""
 PICAMERA2 = """
 class Picamera2:
     @staticmethod
