@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
     "launching": GROUND_FLOOR,
+    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models"},
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
     "entry": GROUND_FLOOR | {"ros"},
