@@ -65,8 +65,8 @@ class Dependency:
 DEPENDENCIES: Sequence[Dependency] = (
     # Up to 3.10.7 it hands yarl a host with its port, which yarl refuses since 1.13.
     Dependency("aiohttp", "aiohttp", "3.10.8", Use.WEB, "python3-aiohttp"),
-    # The first with all of rtp that we send by.
-    Dependency("aiortc", "aiortc", "1.14", Use.WEB, "python3-aiortc"),
+    # The first with all of rtp that we send by. Members of it that are not public are used: a new one has to be tried.
+    Dependency("aiortc", "aiortc", "1.14", Use.WEB, "python3-aiortc", below="1.17"),
     # aiortc asks for it; the first with VideoCodecContext, a writable profile and from_numpy_buffer is 13.1.
     Dependency("av", "av", "14", Use.PICTURES, "python3-av"),
     # aiortc asks for it.
@@ -80,7 +80,8 @@ DEPENDENCIES: Sequence[Dependency] = (
         "opencv-python-headless", "cv2", "4.6", Use.PICTURES, "python3-opencv", "opencv",
         also=("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
     ),
-    Dependency("ai-edge-litert", "ai_edge_litert", "2.1", Use.MODEL, extra="litert", instead="tflite_runtime"),
+    # Older ones do not refuse every model that is cut short.
+    Dependency("ai-edge-litert", "ai_edge_litert", "2.1.6", Use.MODEL, extra="litert", instead="tflite_runtime"),
     # A namespace package: only what is in it can be looked for.
     Dependency("rosbags", "rosbags.highlevel", "0.11", Use.BAGS, extra="bags"),
     # The first with encode_jpeg_yuv_planes.
@@ -251,9 +252,15 @@ def in_environment() -> bool:
     return sys.prefix != sys.base_prefix or os.path.isdir(os.path.join(sys.prefix, "conda-meta"))
 
 
+CONSTRAINTS = "constraints.txt"
+"""In the environment that install.sh made: the versions that fit this very system."""
+
+
 def pip_install(*arguments: str) -> str:
     """The command that has pip install these into this Python's environment, ready for a shell."""
-    python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, arguments))
+    constraints = os.path.join(sys.prefix, CONSTRAINTS)
+    options = ["--constraint", constraints] if os.path.isfile(constraints) else []
+    python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, [*options, *arguments]))
     if is_there("pip"):
         return f"{python} -m pip install {quoted}"
     # Environments that uv made have no pip.

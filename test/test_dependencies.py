@@ -25,12 +25,11 @@ from picam_webrtc.dependencies import (
     release,
     remedy,
 )
+from picam_webrtc.entry import EXECUTABLES
 from picam_webrtc.errors import DependencyError
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "picam_webrtc"
-MODULES = {"picam_webrtc": "picam_webrtc.ros.composed", "list_cameras": "picam_webrtc.camera.list_cameras"}
-"""Executables whose module is not called as they are."""
 WITH_US = {"yarl": "aiohttp", "pylibsrtp": "aiortc"}
 """What comes with one of ours, always."""
 VERSIONS = (
@@ -172,6 +171,15 @@ def test_a_venv_without_pip_is_filled_by_uv(monkeypatch: pytest.MonkeyPatch, in_
     assert remedy([A]) == "run uv pip install --python /home/pi/env/bin/python 'a-package>=1.14,<3'"
 
 
+def test_the_environment_that_install_made_keeps_to_its_versions(
+    monkeypatch: pytest.MonkeyPatch, in_a_venv: None, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "constraints.txt").touch()
+
+    assert f"-m pip install --constraint {tmp_path}/constraints.txt 'a-package>=1.14,<3'" in remedy([A])
+
+
 def test_nothing_is_installed_into_the_systems_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
 
@@ -203,7 +211,7 @@ def test_an_old_aiortc_ends_a_process_before_it_is_imported(tmp_path: Path) -> N
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
-    assert "aiortc 1.6.0 is too old (1.14 or later is needed): run " in ended.stderr.splitlines()[-1]
+    assert "aiortc 1.6.0 is too old (1.14 or later, before 1.17 is needed): run " in ended.stderr.splitlines()[-1]
     assert "RTCBundlePolicy" not in ended.stderr
 
 
@@ -221,23 +229,18 @@ def test_the_table_is_read_by_its_path_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_table_is_legible_to_the_pythons_that_it_turns_away() -> None:
-    for name in ("dependencies.py", "errors.py", "__init__.py"):
+    started = ("__init__.py", "__main__.py", "entry.py", "dependencies.py", "errors.py")
+    for name in (*started, "ros/__init__.py", "ros/memory.py", "ros/signals.py"):
         ast.parse((PACKAGE / name).read_text(), feature_version=(3, 9))
 
 
 def test_every_executable_says_what_it_needs() -> None:
-    executables = {path.name for path in (ROOT / "resource" / "executables").iterdir()}
-
-    assert executables - {"doctor"} == NEEDS.keys()
+    assert EXECUTABLES.keys() - {"doctor"} == NEEDS.keys()
 
 
 @pytest.mark.parametrize("executable", sorted(NEEDS))
 def test_nothing_is_imported_at_a_start_that_was_not_asked_for_before(executable: str) -> None:
-    imported = (
-        set(imported_at_start(MODULES.get(executable, f"picam_webrtc.ros.{executable}"), set()))
-        - ROS_MODULES
-        - sys.stdlib_module_names
-    )
+    imported = set(imported_at_start(EXECUTABLES[executable], set())) - ROS_MODULES - sys.stdlib_module_names
     asked_for = {one.module for one in DEPENDENCIES if one.use in NEEDS[executable]}
 
     assert {WITH_US.get(name, name) for name in imported} - {"picam_webrtc"} <= asked_for | set(WITH_US.values())
@@ -253,7 +256,6 @@ ROS_MODULES = {
 def imported_at_start(name: str, seen: set[Path]) -> Iterator[str]:
     """The foreign modules that importing ours of that name imports without further ado, guarded imports left out."""
     path = ROOT / f"{name.replace('.', '/')}.py"
-    assert path.is_file()
     if path in seen:
         return
     seen.add(path)

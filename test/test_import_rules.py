@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
     "launching": GROUND_FLOOR,
-    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models"},
+    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models", "ros"},
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
-    "__main__": {"ros"},
+    "entry": GROUND_FLOOR | {"ros"},
+    "__main__": {"entry"},
     "__init__": set(),
 }
 """Part of the package → the parts it may import."""

@@ -1,11 +1,14 @@
 """Third-party packages: their versions against the table, and whether each of them can really be imported."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from picam_webrtc.dependencies import (
+    CONSTRAINTS,
     DEPENDENCIES,
     OPTIONAL,
     Dependency,
@@ -91,9 +94,17 @@ def _clash(answers: Answers) -> Finding | None:
 
 
 def _unify(module: str) -> str:
-    """A newer OpenCV where it is the environment's own; else an older numpy, and with it what LiteRT wants of it."""
+    """A newer OpenCV where it is the environment's own; else an older numpy, and with it what LiteRT wants of it.
+
+    In the environment that install.sh made they fitted, until somebody installed another into it.
+    """
     if not in_environment():
         return remedy([NUMPY, OPENCV])
+    prefix = Path(sys.prefix)
+    if (prefix / CONSTRAINTS).is_file():
+        return (
+            f"have it made anew: rm -r {shlex.quote(str(prefix))} && {shlex.quote(str(prefix.parent / 'install.sh'))}"
+        )
     spec = find_spec(module)
     if module == "cv2" and spec and spec.origin and spec.origin.startswith(sys.prefix):
         return f"run {pip_install('--upgrade', f'{OPENCV.distribution}>={FIRST_OPENCV_FOR_NUMPY_2}')}"

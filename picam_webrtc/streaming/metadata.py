@@ -99,26 +99,6 @@ class MetadataChannel:
         return True
 
 
-class RtpOrigin:
-    """Finds out what a sender that is not ours adds to our timestamps: it tells so after its first frame only."""
-
-    def __init__(self) -> None:
-        self._previous: EncodedFrame | None = None
-        self._origin: int | None = None
-
-    def learn(self, sent_timestamp: int | None, channel: MetadataChannel | None) -> None:
-        """`sent_timestamp` is the RTP timestamp of the frame described last."""
-        if self._origin is None and self._previous is not None and sent_timestamp is not None:
-            self._origin = sent_timestamp - self._previous.timestamp
-            self.describe(self._previous, channel)
-
-    def describe(self, frame: EncodedFrame, channel: MetadataChannel | None) -> None:
-        """To be called before the frame itself is sent."""
-        self._previous = frame
-        if channel is not None and self._origin is not None:
-            channel.describe(frame, (self._origin + frame.timestamp) & RTP_TIMESTAMP_MASK)
-
-
 @lru_cache(maxsize=8)
 def detections_text(detections: Detections) -> str:
     """The message about `detections`; made once for all viewers."""

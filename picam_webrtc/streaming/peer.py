@@ -1,8 +1,7 @@
 """One WebRTC connection (the only user of aiortc).
 
 Coded frames leave by our own `RtpOutlet`, which takes the place of aiortc's packet loop. That needs members of aiortc
-that it does not promise; where they are missing or different, frames leave through aiortc's own sender, as packets that
-it does not encode again: slower, and as correct.
+that it does not promise: `check_aiortc` says which of them an installed version lacks.
 """
 
 import asyncio
@@ -12,10 +11,9 @@ import logging
 import struct
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import aiortc
-import av
 import pylibsrtp
 from aiortc import (
     MediaStreamTrack,
@@ -31,6 +29,7 @@ from aiortc import (
 from aiortc import codecs as aiortc_codecs
 from aiortc import rtp as aiortc_rtp
 from aiortc.exceptions import InvalidStateError, OperationError
+from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import (
     RTCRtpCodecCapability,
     RTCRtpCodecParameters,
@@ -38,18 +37,16 @@ from aiortc.rtcrtpparameters import (
     RTCRtpSendParameters,
 )
 
-from picam_webrtc.detection import Detections
-from picam_webrtc.errors import MalformedOffer, UnusableOffer
-from picam_webrtc.latest import NEWEST_ALONE
+from picam_webrtc.dependencies import DEPENDENCIES, remedy
+from picam_webrtc.errors import DependencyError, MalformedOffer, UnusableOffer
 from picam_webrtc.streaming import metadata
 from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
-from picam_webrtc.streaming.encoder import TIME_BASE
 from picam_webrtc.streaming.events import PeerEvents
 from picam_webrtc.streaming.ice import IceServer
-from picam_webrtc.streaming.metadata import MetadataChannel, RtpOrigin
-from picam_webrtc.streaming.outlet import OutletCounts, RtpOutlet, Workbench
+from picam_webrtc.streaming.metadata import MetadataChannel
+from picam_webrtc.streaming.outlet import RtpOutlet, Workbench
 from picam_webrtc.streaming.path import CurrentPath
-from picam_webrtc.streaming.rendition import Codec, EncodedFrame
+from picam_webrtc.streaming.rendition import Codec
 from picam_webrtc.streaming.reports import SenderClock, make_report
 from picam_webrtc.streaming.rtp import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
 from picam_webrtc.streaming.srtp import Protector
@@ -57,8 +54,6 @@ from picam_webrtc.streaming.trickle import SdpFragment, without_candidates
 
 logger = logging.getLogger(__name__)
 
-QUEUE_LIMIT = 30
-"""Coded frames that wait for aiortc's sender: a second; a sender that is slower skips to the next key frame."""
 CLOSE_TIMEOUT_S = 5.0
 ICE_COMPONENT = 1
 ICE_NOTICE_S = 0.05
@@ -66,68 +61,25 @@ ICE_NOTICE_S = 0.05
 
 
 class PiCameraTrack(MediaStreamTrack):
-    """An `Outlet` on one side, a track of coded packets for aiortc's own sender on the other."""
+    """What aiortc negotiates and takes for the source of a sender. Frames never pass it: the outlet sends them."""
 
     kind = "video"
-    path = "aiortc"
-    most_waiting = NEWEST_ALONE
 
-    def __init__(self, events: PeerEvents) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.codec: Codec | None = None
-        self.counts = OutletCounts()
         self.metadata: MetadataChannel | None = None
-        self.sender: RTCRtpSender | None = None
-        self._owner = events
-        self._started = False
-        self._queue: asyncio.Queue[EncodedFrame] = asyncio.Queue(QUEUE_LIMIT)
-        self._origin = RtpOrigin()
 
-    def send(self, frame: EncodedFrame) -> bool:
-        if self._queue.full():
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            return False
-        self._queue.put_nowait(frame)
-        self.counts.packets += len(frame.payloads)
-        self.counts.bytes += frame.payload_bytes
-        return True
-
-    def packet_index(self, _sequence: int, /) -> int | None:
-        return None
-
-    def resend(self, frame: EncodedFrame, number: int) -> None:
-        """aiortc answers requests for lost packets itself."""
-
-    def describe(self, frame: EncodedFrame) -> None:
-        """`recv` does, since aiortc's sender has its own idea of a frame's timestamp."""
-
-    def tell(self, detections: Detections) -> None:
-        if self.metadata is not None:
-            self.metadata.send_detections(detections)
-
-    async def recv(self) -> "av.Packet[Any]":
-        """The next coded frame; the sender's first call says that it is connected."""
-        if not self._started and self.codec is not None:
-            self._started = True
-            self._owner.started(self.codec, self)
-        # Private, as there is no other way to know it; without it viewers lack metadata only.
-        self._origin.learn(getattr(self.sender, "_RTCRtpSender__rtp_timestamp", None), self.metadata)
-        frame = await self._queue.get()
-        self._origin.describe(frame, self.metadata)
-        await asyncio.sleep(0)  # the data channel's turn: what belongs to a frame goes out before it
-        packet = av.Packet(frame.data)
-        packet.pts, packet.time_base = frame.timestamp, TIME_BASE
-        return packet
+    async def recv(self) -> NoReturn:
+        raise MediaStreamError
 
 
 class Peer:
     """A connection that sends one video; closed for good after `close` or a failure."""
 
     def __init__(
-        self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench | None, servers: Sequence[IceServer] = ()
+        self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench, servers: Sequence[IceServer] = ()
     ) -> None:
-        """With a `bench`, frames leave by our own outlet; it takes `direct_path_obstacle` to be None."""
         self._codecs = tuple(codecs)
         self._events = events
         self._transport_mid = ""
@@ -139,14 +91,10 @@ class Peer:
         self._connection = RTCPeerConnection(RTCConfiguration(ours, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self._connection.on("connectionstatechange", lambda: events.state_changed(self._connection.connectionState))
         self._connection.on("datachannel", self._take_channel)
-        self._track = PiCameraTrack(events)
+        self._track = PiCameraTrack()
         self._transceiver = self._connection.addTransceiver(self._track, direction="sendonly")
         self._transceiver.setCodecPreferences(_preferences(self._codecs))
-        self._track.sender = sender = self._transceiver.sender
-        if bench is not None:
-            _DirectSender.adopt(sender, self._track, events, bench)
-        else:
-            _divert_keyframe_requests(sender, events)
+        _DirectSender.adopt(self._transceiver.sender, self._track, events, bench)
 
     async def make_offer(self) -> str:
         """Our offer, with every candidate in it."""
@@ -188,15 +136,6 @@ class Peer:
     def knows_ufrag(self, ufrag: str) -> bool:
         """Whether a fragment with that ICE user name belongs to this connection."""
         return ufrag in self._ufrags
-
-    async def poll(self) -> None:
-        """Look up what aiortc's own sender does not tell by itself."""
-        if isinstance(self._transceiver.sender, _DirectSender):
-            return
-        for stats in (await self._transceiver.sender.getStats()).values():
-            if stats.type == "remote-inbound-rtp":
-                report = make_report(stats.fractionLost, stats.packetsLost, stats.jitter, stats.roundTripTime)
-                self._events.reported(report)
 
     async def close(self) -> None:
         """Idempotent."""
@@ -279,17 +218,15 @@ class _DirectSender(RTCRtpSender):
 
     async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
         with contextlib.ExitStack() as stack:
-            try:
-                self._outlet = self._open_outlet(codec, stack)
-            except (AttributeError, KeyError, TypeError, OSError, pylibsrtp.Error) as error:
-                logger.warning("A viewer is served by aiortc's own sender, which is slower: %s", one_line(error))
-                stack.close()
-                _divert_keyframe_requests(self, self._events)
-                await super()._run_rtp(codec)
-                return
             self._RTCRtpSender__rtp_started.set()  # type: ignore[attr-defined]
             stack.callback(self._RTCRtpSender__rtp_exited.set)  # type: ignore[attr-defined]
             stack.callback(self._camera_track.stop)
+            try:
+                self._outlet = self._open_outlet(codec, stack)
+            except (AttributeError, KeyError, TypeError, OSError, pylibsrtp.Error) as error:
+                logger.error("A viewer gets no pictures, and its connection ends: %s", one_line(error))
+                self._events.state_changed("failed")
+                return
             if self._camera_track.codec is not None:
                 self._events.started(self._camera_track.codec, self._outlet)
             with contextlib.suppress(asyncio.CancelledError):
@@ -328,8 +265,8 @@ class _DirectSender(RTCRtpSender):
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
         if self._outlet is None:
-            await super()._handle_rtcp_packet(packet)
-        elif isinstance(packet, aiortc_rtp.RtcpRrPacket | aiortc_rtp.RtcpSrPacket):
+            return
+        if isinstance(packet, aiortc_rtp.RtcpRrPacket | aiortc_rtp.RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
                     rtt_s = self._clock.round_trip_s(report.lsr, report.dlsr, time.time_ns())
@@ -350,17 +287,10 @@ class _DirectSender(RTCRtpSender):
                     self._events.estimated(float(bitrate))
 
 
-def _divert_keyframe_requests(sender: RTCRtpSender, events: PeerEvents) -> None:
-    """aiortc notes a viewer's request for an encoder that it does not run here: hear of it instead."""
-    if hasattr(sender, "_send_keyframe"):
-        sender._send_keyframe = events.keyframe_requested  # type: ignore[method-assign]
-
-
 SENDER_METHODS = {
     "_run_rtp": ["self", "codec"],
     "_send_rtcp": ["self", "packets"],
     "_handle_rtcp_packet": ["self", "packet"],
-    "_send_keyframe": ["self"],
     "send": ["self", "parameters"],
 }
 SENDER_MEMBERS = ("_ssrc", "_rtx_ssrc", "_RTCRtpSender__rtp_started", "_RTCRtpSender__rtp_exited")
@@ -370,15 +300,15 @@ RTCP_NAMES = (
 )
 
 
-def direct_path_obstacle() -> str | None:
-    """What of this aiortc is not as our own outlet needs it; None if all is."""
+def check_aiortc() -> None:
+    """Raises DependencyError when something of this aiortc is not as our outlet needs it."""
     for name, parameters in SENDER_METHODS.items():
         method = getattr(RTCRtpSender, name, None)
         if method is None or list(inspect.signature(method).parameters) != parameters:
-            return f"aiortc {aiortc.__version__}: RTCRtpSender.{name} has changed"
+            raise _unusable(f"RTCRtpSender.{name}")
     for name in RTCP_NAMES:
         if not hasattr(aiortc_rtp, name):
-            return f"aiortc {aiortc.__version__}: rtp.{name} is missing"
+            raise _unusable(f"rtp.{name}")
     sender = RTCPeerConnection(RTCConfiguration(iceServers=[])).addTransceiver("video").sender
     dtls = sender.transport
     ice = getattr(dtls.transport, "_connection", None)
@@ -386,8 +316,14 @@ def direct_path_obstacle() -> str | None:
     members += [(dtls, "_tx_srtp"), (dtls, "_rtp_router"), (ice, "_nominated")]
     for owner, name in members:
         if not hasattr(owner, name):
-            return f"aiortc {aiortc.__version__}: {type(owner).__name__}.{name} is missing"
-    return None
+            raise _unusable(f"{type(owner).__name__}.{name}")
+
+
+def _unusable(member: str) -> DependencyError:
+    return DependencyError(
+        f"aiortc {aiortc.__version__} cannot be used: its {member} is missing or different; to get a version that is "
+        f"known to work, {remedy(one for one in DEPENDENCIES if one.module == 'aiortc')}"
+    )
 
 
 def negotiate_playout_delay() -> None:

@@ -21,7 +21,7 @@ from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.jpeg import JpegPicture
 from picam_webrtc.streaming.outlet import Workbench
 from picam_webrtc.streaming.packets import TemplateCache
-from picam_webrtc.streaming.peer import Peer, direct_path_obstacle, negotiate_playout_delay
+from picam_webrtc.streaming.peer import Peer, check_aiortc, negotiate_playout_delay
 from picam_webrtc.streaming.ports import ice_ports, udp_ports
 from picam_webrtc.streaming.rendition import Codec
 from picam_webrtc.streaming.session import Session
@@ -44,21 +44,16 @@ class Sessions:
         self,
         streams: Sequence[Stream],
         settings: WebRtcSettings,
-        obstacle: Callable[[], str | None] = direct_path_obstacle,
         on_viewers: Callable[[int], None] = lambda _count: None,
     ) -> None:
-        """`obstacle` says why viewers have to be served by aiortc's own sender, if they have to.
-
-        `on_viewers` is told on the loop how many viewers are connected, each time that changes.
-        """
+        """`on_viewers` is told on the loop how many viewers are connected, each time that changes."""
         self._streams = {stream.name: stream for stream in streams}
         self._settings = settings
         self._codecs = codec_preference(settings.codecs)
         self._ports = ice_ports(settings)
-        self._obstacle = obstacle
         self._on_viewers = on_viewers
         self._connected: set[str] = set()
-        self._bench: Workbench | None = None
+        self._bench = Workbench(TemplateCache(), Scratch())
         self._open: dict[str, tuple[Session, Peer]] = {}
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,11 +61,8 @@ class Sessions:
         self._plain_viewers: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
-        obstacle = self._obstacle()
-        if obstacle is None:
-            self._bench = Workbench(TemplateCache(), Scratch())
-        else:
-            logger.warning("Viewers are served by aiortc's own sender, which is slower: %s", obstacle)
+        """Raises DependencyError."""
+        check_aiortc()
         negotiate_playout_delay()
         self._start(self._keep_adapting())
         return self
@@ -299,8 +291,6 @@ class Sessions:
     async def _keep_adapting(self) -> None:
         while True:
             await asyncio.sleep(ADAPTATION_INTERVAL_S)
-            for _, peer in list(self._open.values()):
-                await peer.poll()
             for stream in self._streams.values():
                 stream.adapt()
 

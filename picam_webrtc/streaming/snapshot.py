@@ -26,7 +26,7 @@ class RenditionSnapshot:
 class ViewerSnapshot:
     """One session. `loss` is a fraction, times are seconds, rates bit/s; None is not known (yet).
 
-    `path` is how packets travel: udp+gso, udp, relay, or aiortc for its own sender.
+    `path` is how packets travel: udp+gso, udp or relay.
     """
 
     id: str

@@ -12,6 +12,7 @@ from picam_webrtc.camera import jpeg
 from picam_webrtc.camera.jpeg import JpegEncoder, compressed_format
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
+from test.yuv import packed_422
 
 WIDTH, HEIGHT = 64, 48
 LIBRARIES = [pytest.param(None, id="OpenCV")]
@@ -47,10 +48,8 @@ def pixels_in(encoding: str) -> Pixels:
             return np.dstack([bgr[:, :, ::-1], np.full((HEIGHT, WIDTH), 255, np.uint8)])
         case "mono8":
             return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
-        case "yuv422":
-            return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_UYVY))
-        case "yuv422_yuy2":
-            return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_YUY2))
+        case "yuv422" | "yuv422_yuy2":
+            return packed_422(bgr, encoding)
         case _:
             return nv12(bgr, swap=encoding == "nv21")
 

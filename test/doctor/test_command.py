@@ -80,8 +80,8 @@ def test_a_python_without_anything_is_told_all_that_it_lacks(bare_python: str) -
     assert diagnosis["Python"].level is Level.OK
     assert diagnosis["ROS 2"].level is Level.BROKEN
     assert "setup.bash" in diagnosis["ROS 2"].remedy
-    assert diagnosis["aiortc"].found.startswith("is not installed (1.14 or later is needed)")
-    assert diagnosis["aiortc"].remedy == f"run {bare_python} -m pip install 'aiortc>=1.14'"
+    assert diagnosis["aiortc"].found.startswith("is not installed (1.14 or later, before 1.17 is needed)")
+    assert diagnosis["aiortc"].remedy == f"run {bare_python} -m pip install 'aiortc>=1.14,<1.17'"
     assert diagnosis["simplejpeg"].level is Level.OK  # it does without
 
 
@@ -91,7 +91,7 @@ def test_the_text_has_a_line_for_each_finding_and_one_command_for_all_packages(b
     lines = ended.stdout.splitlines()
     assert any(line.startswith("BROKEN   aiortc: is not installed") and " → run " in line for line in lines)
     (command,) = (line for line in lines if line.startswith("All packages at once: run "))
-    assert "'aiortc>=1.14'" in command
+    assert "'aiortc>=1.14,<1.17'" in command
     assert "'numpy>=1.24'" in command
     assert ended.returncode == 1
     assert not ended.stderr

@@ -94,7 +94,7 @@ def test_without_a_runtime_nothing_is_detected_and_the_model_is_not_tried(
 
     assert runtime.level is Level.BROKEN
     assert "ai-edge-litert" in runtime.found
-    assert "'ai-edge-litert>=2.1'" in runtime.remedy
+    assert "'ai-edge-litert>=2.1.6'" in runtime.remedy
     assert model.level is Level.WARNING
 
 
@@ -105,7 +105,7 @@ def test_a_runtime_that_crashes_is_to_be_installed_anew() -> None:
 
     assert found.level is Level.BROKEN
     assert "it crashes (SIGILL)" in found.found
-    assert "--force-reinstall 'ai-edge-litert>=2.1'" in found.remedy
+    assert "--force-reinstall 'ai-edge-litert>=2.1.6'" in found.remedy
 
 
 def lines_about(check: str, model: str, answers: Answers) -> list[Finding]:

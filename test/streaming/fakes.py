@@ -16,7 +16,6 @@ from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.outlet import OutletCounts
 from picam_webrtc.streaming.payloads import cut
-from picam_webrtc.streaming.peer import direct_path_obstacle
 from picam_webrtc.streaming.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.session import Session
 from picam_webrtc.streaming.sessions import Sessions
@@ -171,12 +170,11 @@ class Source:
 async def running(
     source: Source,
     settings: WebRtcSettings,
-    obstacle: Callable[[], str | None] = direct_path_obstacle,
     on_viewers: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Sessions, Stream]]:
     """Sessions with one stream that is fed by `source`."""
     stream = source.make_stream(settings)
-    async with Sessions([stream], settings, obstacle, on_viewers) as sessions:
+    async with Sessions([stream], settings, on_viewers) as sessions:
         feeding = asyncio.create_task(source.run(stream))
         try:
             yield sessions, stream

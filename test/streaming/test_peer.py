@@ -1,4 +1,4 @@
-"""On an aiortc whose internals differ, viewers are served by its own sender: slower, and as correct."""
+"""A connection by aiortc: what it needs of that library, and what a viewer's feedback does."""
 
 import logging
 
@@ -6,44 +6,48 @@ import pytest
 from aiortc import RTCRtpSender
 from aiortc.rtp import RtcpPsfbPacket
 
+from picam_webrtc.errors import DependencyError
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming import peer
-from picam_webrtc.streaming.peer import direct_path_obstacle
+from picam_webrtc.streaming.peer import check_aiortc
 from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.srtp import Protector
 from test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()
 
 
-async def test_this_aiortc_is_as_the_direct_path_needs_it() -> None:
-    assert direct_path_obstacle() is None
+async def test_this_aiortc_has_what_the_outlet_needs() -> None:
+    check_aiortc()
 
 
 @pytest.mark.parametrize("name", ["_run_rtp", "_handle_rtcp_packet", "_send_rtcp"])
-async def test_a_method_that_is_gone_or_different_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_method_that_is_different_or_gone_is_named_with_the_remedy(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(RTCRtpSender, name, RTCRtpSender.stop)
-    assert name in (direct_path_obstacle() or "")
+    with pytest.raises(DependencyError, match=rf"RTCRtpSender\.{name} is missing or different; .*pip install"):
+        check_aiortc()
     monkeypatch.delattr(RTCRtpSender, name)
-    assert name in (direct_path_obstacle() or "")
+    with pytest.raises(DependencyError, match=rf"RTCRtpSender\.{name} is missing or different; .*pip install"):
+        check_aiortc()
 
 
-async def test_a_member_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sessions_do_not_open_with_an_aiortc_that_lacks_a_member(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peer, "SENDER_MEMBERS", ("_ssrc", "_no_such_member"))
 
-    assert "_no_such_member" in (direct_path_obstacle() or "")
+    with pytest.raises(DependencyError, match="_no_such_member"):
+        async with Sessions([], SETTINGS):
+            pass
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-async def test_pictures_arrive_by_aiortcs_own_sender_and_it_is_said(
-    codec: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    async with running(Source(), SETTINGS, lambda: "it differs") as (sessions, _), viewer(codec) as watching:
+async def test_pictures_arrive(codec: str) -> None:
+    async with running(Source(), SETTINGS) as (sessions, _), viewer(codec) as watching:
         await watching.watch(sessions)
         await watching.see(20)
 
-        assert [one.path for one in sessions.snapshot().viewers] == ["aiortc"]
-    assert [line for line in caplog.messages if "aiortc's own sender" in line and "it differs" in line]
+        assert [one.path for one in sessions.snapshot().viewers] == ["udp+gso"]
 
 
 async def ask_for_a_keyframe(watching: RealViewer, media_ssrc: int | None = None) -> None:
@@ -54,9 +58,8 @@ async def ask_for_a_keyframe(watching: RealViewer, media_ssrc: int | None = None
     await receiver.transport._send_rtp(bytes(packet))
 
 
-@pytest.mark.parametrize("obstacle", [None, "it differs"])
-async def test_a_viewer_that_lost_the_picture_gets_a_key_frame(obstacle: str | None) -> None:
-    async with running(Source(), SETTINGS, lambda: obstacle) as (sessions, _), viewer() as watching:
+async def test_a_viewer_that_lost_the_picture_gets_a_key_frame() -> None:
+    async with running(Source(), SETTINGS) as (sessions, _), viewer() as watching:
         await watching.watch(sessions)
         await watching.see(10)
         (before,) = sessions.snapshot().streams[0].renditions
@@ -75,9 +78,8 @@ async def test_a_request_that_names_no_stream_is_heard_too() -> None:
         await until(lambda: sessions.snapshot().viewers[0].keyframes_asked == 1)
 
 
-@pytest.mark.parametrize("obstacle", [None, "it differs"])
-async def test_reports_of_viewers_are_read(obstacle: str | None) -> None:
-    async with running(Source(), SETTINGS, lambda: obstacle) as (sessions, _), viewer() as watching:
+async def test_reports_of_viewers_are_read() -> None:
+    async with running(Source(), SETTINGS) as (sessions, _), viewer() as watching:
         await watching.watch(sessions)
         await until(lambda: sessions.snapshot().viewers[0].rtt_s is not None)
 
@@ -87,27 +89,23 @@ async def test_reports_of_viewers_are_read(obstacle: str | None) -> None:
         assert 0 <= (seen.rtt_s or 0) < 1
 
 
-async def test_a_connection_whose_encryption_is_not_as_expected_falls_back_alone(
+async def test_a_connection_whose_encryption_is_not_as_expected_ends_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(session: object) -> None:
         raise AttributeError("no such thing")
 
-    monkeypatch.setattr(peer, "Protector", refuse)
-    async with running(Source(), SETTINGS) as (sessions, _), viewer() as watching:
-        await watching.watch(sessions)
-        await watching.see(20)
+    async with running(Source(), SETTINGS) as (sessions, _), viewer() as good, viewer() as bad:
+        await good.watch(sessions)
+        await good.see(5)
+        monkeypatch.setattr(peer, "Protector", refuse)
+        session = await bad.watch(sessions)
+        await until(lambda: session.state == "closed")
+        monkeypatch.setattr(peer, "Protector", Protector)
 
-        assert [one.path for one in sessions.snapshot().viewers] == ["aiortc"]
-    assert [line for line in caplog.messages if "no such thing" in line]
-
-
-async def test_the_direct_way_is_taken_where_it_can_be() -> None:
-    async with running(Source(), SETTINGS) as (sessions, _), viewer() as watching:
-        await watching.watch(sessions)
-        await watching.see(5)
-
-        assert [one.path for one in sessions.snapshot().viewers] == ["udp+gso"]
+        await good.see(5)
+        assert len(sessions) == 1
+    assert [line.levelno for line in caplog.records if "no such thing" in line.getMessage()] == [logging.ERROR]
 
 
 async def test_the_snapshot_tells_everything_about_streams_and_viewers() -> None:
@@ -133,10 +131,3 @@ async def test_the_snapshot_tells_everything_about_streams_and_viewers() -> None
     assert first.packets_sent >= first.frames_sent
     assert first.bytes_sent > 0
     assert first.keyframes_sent >= 1
-
-
-async def test_no_obstacle_is_looked_for_before_the_sessions_are_entered() -> None:
-    asked: list[None] = []
-    Sessions([], SETTINGS, lambda: asked.append(None))
-
-    assert asked == []
