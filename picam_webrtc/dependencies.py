@@ -58,8 +58,8 @@ class Dependency:
     @property
     def requirement(self) -> str:
         """As pip and setup.py take it."""
-        limit = f",<{self.below}" if self.below else ""
-        return f"{self.distribution}>={self.minimum}{limit}"
+        limit = f"<{self.below}," if self.below else ""
+        return f"{self.distribution}{limit}>={self.minimum}"
 
 
 DEPENDENCIES: Sequence[Dependency] = (

@@ -24,7 +24,7 @@ def test_an_aiortc_whose_import_fails_is_to_be_installed_anew(tmp_path: Path) ->
     assert diagnosis.exit_code == 1
     assert found.level is Level.BROKEN
     assert found.found.startswith("1.16.0 cannot be used: ImportError: cannot import name 'RTCBundlePolicy'")
-    assert "--force-reinstall 'aiortc>=1.14,<1.17'" in found.remedy
+    assert "-m pip install --force-reinstall 'aiortc<1.17,>=1.14'" in found.remedy
 
 
 def test_a_version_that_is_too_old_is_told_with_the_one_that_is_needed(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_version_that_is_too_old_is_told_with_the_one_that_is_needed(tmp_path:
 
     assert found.level is Level.BROKEN
     assert found.found == "1.6.0 is too old (1.14 or later, before 1.17 is needed); it is for webrtc_node"
-    assert found.remedy.endswith("-m pip install 'aiortc>=1.14,<1.17'")
+    assert found.remedy.endswith("-m pip install 'aiortc<1.17,>=1.14'")
 
 
 def test_an_opencv_of_the_system_is_asked_for_its_version(tmp_path: Path) -> None:
