@@ -55,6 +55,8 @@ def packages(answers: Answers) -> Iterator[Finding]:
     for one in DEPENDENCIES:
         if one.use is not Use.MODEL and not (clash and one is OPENCV):
             yield _package(one, found_version(one), answers.get(_step(one.module), Answer()))
+    if untold := [one.distribution for one in DEPENDENCIES if answers.get(_step(one.module), Answer()).untold]:
+        yield warning("imports", f"no answer in time from {', '.join(untold)}", PATIENCE)
     if clash:
         yield clash
     elif CONVERT in answers:
@@ -70,7 +72,7 @@ def _package(one: Dependency, version: str | None, answer: Answer) -> Finding:
     if version is None or not fits(one, version):
         return complain(check, f"{Fault(one, version).reason}; {use}", remedy([one]))
     if answer.untold:
-        return warning(check, f"{version}: {answer.error}", PATIENCE)
+        return ok(check, f"{version}, not tried")
     if answer.error:
         return complain(check, f"{version} cannot be used: {answer.error}; {use}", again(one))
     return ok(check, version or "of a version that it does not tell")
@@ -113,7 +115,7 @@ def _unify(module: str) -> str:
 
 def _conversion(answer: Answer) -> Finding:
     if answer.untold:
-        return warning(FIT, answer.error, PATIENCE)
+        return ok(FIT, f"not tried: {answer.error}")
     if answer.error or not answer.value:
         return broken(FIT, f"OpenCV cannot work on numpy's arrays: {answer.error or 'wrong result'}", again(OPENCV))
     users = "OpenCV and cv_bridge work" if is_there(CV_BRIDGE) else "OpenCV works"
