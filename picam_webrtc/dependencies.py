@@ -252,9 +252,15 @@ def in_environment() -> bool:
     return sys.prefix != sys.base_prefix or os.path.isdir(os.path.join(sys.prefix, "conda-meta"))
 
 
+CONSTRAINTS = "constraints.txt"
+"""In the environment that install.sh made: the versions that fit this very system."""
+
+
 def pip_install(*arguments: str) -> str:
     """The command that has pip install these into this Python's environment, ready for a shell."""
-    python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, arguments))
+    constraints = os.path.join(sys.prefix, CONSTRAINTS)
+    options = ["--constraint", constraints] if os.path.isfile(constraints) else []
+    python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, [*options, *arguments]))
     if is_there("pip"):
         return f"{python} -m pip install {quoted}"
     # Environments that uv made have no pip.

@@ -30,7 +30,6 @@ from picam_webrtc.errors import DependencyError
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "picam_webrtc"
-"""Executables whose module is not called as they are."""
 WITH_US = {"yarl": "aiohttp", "pylibsrtp": "aiortc"}
 """What comes with one of ours, always."""
 VERSIONS = (
@@ -170,6 +169,15 @@ def test_a_venv_without_pip_is_filled_by_uv(monkeypatch: pytest.MonkeyPatch, in_
     monkeypatch.setattr(dependencies, "is_there", lambda module: module != "pip")
 
     assert remedy([A]) == "run uv pip install --python /home/pi/env/bin/python 'a-package<3,>=1.14'"
+
+
+def test_the_environment_that_install_made_keeps_to_its_versions(
+    monkeypatch: pytest.MonkeyPatch, in_a_venv: None, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "constraints.txt").touch()
+
+    assert f"-m pip install --constraint {tmp_path}/constraints.txt 'a-package<3,>=1.14'" in remedy([A])
 
 
 def test_nothing_is_installed_into_the_systems_python(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
     "launching": GROUND_FLOOR,
-    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models"},
+    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models", "ros"},
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
     "entry": GROUND_FLOOR | {"ros"},

@@ -1,11 +1,14 @@
 """Third-party packages: their versions against the table, and whether each of them can really be imported."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from picam_webrtc.dependencies import (
+    CONSTRAINTS,
     DEPENDENCIES,
     OPTIONAL,
     Dependency,
@@ -52,6 +55,8 @@ def packages(answers: Answers) -> Iterator[Finding]:
     for one in DEPENDENCIES:
         if one.use is not Use.MODEL and not (clash and one is OPENCV):
             yield _package(one, found_version(one), answers.get(_step(one.module), Answer()))
+    if untold := [one.distribution for one in DEPENDENCIES if answers.get(_step(one.module), Answer()).untold]:
+        yield warning("imports", f"no answer in time from {', '.join(untold)}", PATIENCE)
     if clash:
         yield clash
     elif CONVERT in answers:
@@ -67,7 +72,7 @@ def _package(one: Dependency, version: str | None, answer: Answer) -> Finding:
     if version is None or not fits(one, version):
         return complain(check, f"{Fault(one, version).reason}; {use}", remedy([one]))
     if answer.untold:
-        return warning(check, f"{version}: {answer.error}", PATIENCE)
+        return ok(check, f"{version}, not tried")
     if answer.error:
         return complain(check, f"{version} cannot be used: {answer.error}; {use}", again(one))
     return ok(check, version or "of a version that it does not tell")
@@ -91,9 +96,17 @@ def _clash(answers: Answers) -> Finding | None:
 
 
 def _unify(module: str) -> str:
-    """A newer OpenCV where it is the environment's own; else an older numpy, and with it what LiteRT wants of it."""
+    """A newer OpenCV where it is the environment's own; else an older numpy, and with it what LiteRT wants of it.
+
+    In the environment that install.sh made they fitted, until somebody installed another into it.
+    """
     if not in_environment():
         return remedy([NUMPY, OPENCV])
+    prefix = Path(sys.prefix)
+    if (prefix / CONSTRAINTS).is_file():
+        return (
+            f"have it made anew: rm -r {shlex.quote(str(prefix))} && {shlex.quote(str(prefix.parent / 'install.sh'))}"
+        )
     spec = find_spec(module)
     if module == "cv2" and spec and spec.origin and spec.origin.startswith(sys.prefix):
         return f"run {pip_install('--upgrade', f'{OPENCV.distribution}>={FIRST_OPENCV_FOR_NUMPY_2}')}"
@@ -102,7 +115,7 @@ def _unify(module: str) -> str:
 
 def _conversion(answer: Answer) -> Finding:
     if answer.untold:
-        return warning(FIT, answer.error, PATIENCE)
+        return ok(FIT, f"not tried: {answer.error}")
     if answer.error or not answer.value:
         return broken(FIT, f"OpenCV cannot work on numpy's arrays: {answer.error or 'wrong result'}", again(OPENCV))
     users = "OpenCV and cv_bridge work" if is_there(CV_BRIDGE) else "OpenCV works"

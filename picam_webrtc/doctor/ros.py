@@ -11,6 +11,18 @@ from pathlib import Path
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.ros.memory import MEBIBYTE
+from picam_webrtc.ros.shared_memory import (
+    COST,
+    GENERATIONS,
+    LEAST_SEGMENT_BYTES,
+    MANAGEMENT,
+    PROFILE_VARIABLES,
+    SHARED_MEMORY,
+    TRANSPORTS_VARIABLE,
+    FastDds,
+    segment_bytes,
+)
 
 TOO_OLD = frozenset({"foxy", "galactic", "humble", "iron"})
 PACKAGES = (
@@ -32,18 +44,8 @@ OPTIONAL_PACKAGES = {
 SOURCED = Path("/opt/ros")
 RCLPY, MIDDLEWARE = Step("import_module", "rclpy"), Step("middleware")
 
-PROFILES = {
-    2: ("FASTRTPS_DEFAULT_PROFILES_FILE", "DEFAULT_FASTRTPS_PROFILES.xml"),
-    3: ("FASTDDS_DEFAULT_PROFILES_FILE", "DEFAULT_FASTDDS_PROFILES.xml"),
-}
-"""Major version of Fast DDS (Jazzy has 2.14, later distributions 3) → the variable that names a profile, and the file
-that is read from the working directory; each reads its own only (Fast DDS documentation, "XML profiles")."""
-TRANSPORTS = "FASTDDS_BUILTIN_TRANSPORTS"
-SEGMENT_SHARE = 1.1
-"""Shared memory that Fast DDS takes for a segment, in sizes of the segment."""
 PROCESSES = 3
 """Of the pipeline with `composed:=false`; each has a segment of its own."""
-MEBIBYTE = 1 << 20
 SAFE_DOMAINS = range(102)
 """Beyond, DDS' ports meet those that Linux gives to programs ("The ROS_DOMAIN_ID", docs.ros.org)."""
 RANGES = ("SUBNET", "LOCALHOST", "OFF", "SYSTEM_DEFAULT")
@@ -133,43 +135,54 @@ def _middleware(distribution: str, answers: Answers, environment: Mapping[str, s
     name, *libraries = answer.value
     chosen = f"asked for by RMW_IMPLEMENTATION={asked}" if asked else "the default"
     yield ok("middleware", f"{name} ({chosen}), {', '.join(libraries) or 'no library of which we know'}")
-    major = fast_dds(libraries)
-    if major is None:
+    generation = fast_dds(libraries)
+    if generation is None:
         yield ok("images", f"{name} has ways of its own; our Fast DDS profile is not used")
         return
-    finding, profile = profile_in_force(major, environment, folder)
+    finding, profile = profile_in_force(generation, environment, folder)
     yield finding
     if profile is not None:
         yield shared_memory(profile)
 
 
-def fast_dds(libraries: list[str]) -> int | None:
-    """The major version of Fast DDS that is loaded: its library had another name before 3."""
-    names = {name.partition(".so")[0] for name in libraries}
-    return 3 if "libfastdds" in names else 2 if "libfastrtps" in names else None
+def fast_dds(libraries: list[str]) -> FastDds | None:
+    """The generation that is loaded."""
+    return next((one for one in GENERATIONS if any(name.startswith(one.library) for name in libraries)), None)
 
 
-def profile_in_force(major: int, environment: Mapping[str, str], folder: Path) -> tuple[Finding, Path | None]:
-    """What nodes that are started in `folder` do about images; with it our profile, where it is in force."""
-    check, (variable, file) = "Fast DDS profile", PROFILES[major]
-    chosen, transports = environment.get(variable, ""), environment.get(TRANSPORTS, "")
-    if chosen and not Path(chosen).is_file():
-        return warning(check, f"{variable} names {chosen}, which is no file", f"correct it, or unset {variable}"), None
-    if chosen:
-        return ok(check, f"your own: {variable}={chosen}"), None
-    if (folder / file).is_file():
-        return ok(check, f"your own: {file} in {folder}"), None
-    if transports:
-        found = f"{TRANSPORTS}={transports} is left as it is; large images may be lost on their way"
-        return warning(check, found, f"unset {TRANSPORTS} to have our profile"), None
+def profile_in_force(generation: FastDds, environment: Mapping[str, str], folder: Path) -> tuple[Finding, Path | None]:
+    """How images travel between nodes that are started in `folder`; with it the profile that asks for memory.
+
+    The rules are those of ros/shared_memory.py, by which nodes choose it.
+    """
+    check = "Fast DDS profile"
+    for variable in generation.profile_variables:
+        if environment.get(variable):
+            chosen = Path(environment[variable])
+            return _users_profile(chosen, f"{variable}={chosen}", f"unset {variable}")
+    if environment.get(TRANSPORTS_VARIABLE):
+        found = f"{TRANSPORTS_VARIABLE}={environment[TRANSPORTS_VARIABLE]} is left as it is; {COST}"
+        return warning(check, found, f"unset {TRANSPORTS_VARIABLE}"), None
+    if (file := folder / generation.profile_file).exists():
+        return _users_profile(file, str(file), "start in another folder")
     ours = our_profile(environment)
     if ours is None:
         return warning(check, "our own, config/fastdds.xml, is not installed", "install the package again"), None
-    (unread,) = (name for number, (name, _) in PROFILES.items() if number != major)
-    if environment.get(unread):
-        found = f"{unread} is set, which Fast DDS {major} does not read; ours is in force: {ours}"
-        return warning(check, found, f"set {variable} instead"), ours
+    unread = [name for name in PROFILE_VARIABLES if environment.get(name)]
+    if unread:
+        found = f"{unread[0]} is not read by this Fast DDS; ours is in force: {ours}"
+        return warning(check, found, f"set {generation.profile_variables[0]} instead"), ours
     return ok(check, f"ours: {ours}"), ours
+
+
+def _users_profile(file: Path, name: str, undo: str) -> tuple[Finding, Path | None]:
+    check = "Fast DDS profile"
+    if not file.is_file():
+        return warning(check, f"{name} is no file; {COST}", f"correct it, or {undo}"), None
+    if segment_bytes(file) < LEAST_SEGMENT_BYTES:
+        remedy = f"ask for as large a segment in it as our config/fastdds.xml does, or {undo}"
+        return warning(check, f"your own, {name}, is left as it is; {COST}", remedy), None
+    return ok(check, f"your own: {name}"), file
 
 
 def our_profile(environment: Mapping[str, str]) -> Path | None:
@@ -180,16 +193,13 @@ def our_profile(environment: Mapping[str, str]) -> Path | None:
     return next((path for folder in folders if (path := folder / "fastdds.xml").is_file()), None)
 
 
-def shared_memory(profile: Path, folder: Path = Path("/dev/shm")) -> Finding:  # noqa: S108 - shm_overview(7)
+def shared_memory(profile: Path, folder: Path = SHARED_MEMORY) -> Finding:
     """Whether all processes get the segment that `profile` asks for; one that does not goes on by UDP."""
-    size = re.search(r"<segment_size>(\d+)<", profile.read_text())
-    if size is None:
-        return ok(str(folder), "the profile asks for no segment")
     try:
         space = os.statvfs(folder)
     except OSError:
         return warning(str(folder), "is not there: images come and go by UDP, at more CPU", "mount a tmpfs there")
-    each_mb = int(size[1]) * SEGMENT_SHARE / MEBIBYTE
+    each_mb = segment_bytes(profile) * MANAGEMENT / MEBIBYTE
     free_mb = space.f_bavail * space.f_frsize / MEBIBYTE
     found = (
         f"{free_mb:.0f} MB free; three nodes in three processes take {PROCESSES * each_mb:.0f}, in one {each_mb:.0f}"

@@ -64,7 +64,7 @@ def use_profile(fast_dds: FastDds, ours: Path, shared_memory: Path = SHARED_MEMO
         os.environ[fast_dds.profile_variables[0]] = str(ours)
         return [*_unread(fast_dds), *shortage(ours, shared_memory)]
     profile = next(filter(None, map(os.environ.get, fast_dds.profile_variables)), None)
-    if profile and _segment_bytes(Path(profile)) >= LEAST_SEGMENT_BYTES:
+    if profile and segment_bytes(Path(profile)) >= LEAST_SEGMENT_BYTES:
         return shortage(Path(profile), shared_memory)
     return [f"{chosen} is left as it is; {COST}"]
 
@@ -113,7 +113,7 @@ def shortage(profile: Path, directory: Path = SHARED_MEMORY) -> list[str]:
         free = os.statvfs(directory)
     except OSError:  # no Linux
         return []
-    wanted_mb = _segment_bytes(profile) * MANAGEMENT / MEBIBYTE
+    wanted_mb = segment_bytes(profile) * MANAGEMENT / MEBIBYTE
     free_mb = free.f_bavail * free.f_frsize / MEBIBYTE
     if free_mb >= wanted_mb:
         return []
@@ -123,7 +123,7 @@ def shortage(profile: Path, directory: Path = SHARED_MEMORY) -> list[str]:
     ]
 
 
-def _segment_bytes(profile: Path) -> int:
+def segment_bytes(profile: Path) -> int:
     """The size of the shared-memory segment that a profile asks for; 0 where it asks for none or is not there."""
     try:
         size = re.search(r"<segment_size>\s*(\d+)\s*<", profile.read_text())

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from picam_webrtc.doctor.children import Answer
 from picam_webrtc.doctor.finding import Level
+from picam_webrtc.doctor.packages import children, packages
 from test.doctor.support import diagnose, module
 
 OPENCV_FOR_NUMPY_1 = "opencv-python-headless==4.8.0.76"
@@ -50,6 +52,17 @@ def test_what_is_optional_breaks_nothing(tmp_path: Path) -> None:
     site = module(tmp_path, "simplejpeg", "raise ImportError('odd')", "simplejpeg-1.9.0.dist-info")
 
     assert diagnose(before=[site])["simplejpeg"].level is Level.WARNING
+
+
+def test_a_machine_that_is_too_slow_for_the_time_limit_gets_one_line_about_that() -> None:
+    steps = [step for child in children() for step in child]
+
+    found = list(packages(dict.fromkeys(steps, Answer(error="no answer in time", untold=True))))
+
+    (told,) = (one for one in found if one.level is not Level.OK)
+    assert told.check == "imports"
+    assert told.found.startswith("no answer in time from aiohttp, aiortc, ")
+    assert "--timeout 20" in told.remedy
 
 
 @pytest.fixture(scope="module")

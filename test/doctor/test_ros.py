@@ -9,66 +9,78 @@ import pytest
 from picam_webrtc.doctor.children import Answer, Answers
 from picam_webrtc.doctor.finding import Finding, Level
 from picam_webrtc.doctor.ros import MIDDLEWARE, RCLPY, fast_dds, our_profile, profile_in_force, ros, shared_memory
+from picam_webrtc.ros.shared_memory import FAST_DDS_2, FAST_DDS_3, FastDds
 from test.doctor.support import diagnose
 
 OURS = Path(__file__).parents[2] / "config" / "fastdds.xml"
-FAST_DDS_2, FAST_DDS_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+OLD_VARIABLE, VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
 KILTED: Answers = {RCLPY: Answer(""), MIDDLEWARE: Answer(["rmw_fastrtps_cpp", "libfastdds.so.3.2"])}
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - as the check is called
 MOUNT = 'mount -t tmpfs -o size=64m tmpfs /dev/shm && exec "$@"'
 
 
-def test_fast_dds_had_another_name_before_3() -> None:
-    assert fast_dds(["libfastrtps.so.2.14"]) == 2  # Jazzy
-    assert fast_dds(["libfastdds.so.3.2"]) == 3  # Kilted
+def test_the_generation_is_told_by_the_name_of_its_library() -> None:
+    assert fast_dds(["libfastrtps.so.2.14"]) is FAST_DDS_2  # Jazzy
+    assert fast_dds(["libfastdds.so.3.2"]) is FAST_DDS_3  # Kilted
     assert fast_dds(["libddsc.so.0"]) is None
 
 
-@pytest.mark.parametrize(("major", "variable"), [(2, FAST_DDS_2), (3, FAST_DDS_3)])
-def test_a_profile_of_the_users_own_is_left_in_force(tmp_path: Path, major: int, variable: str) -> None:
-    file = tmp_path / "mine.xml"
-    file.touch()
+def test_ours_is_in_force_unless_the_user_chose(tmp_path: Path) -> None:
+    found, profile = profile_in_force(FAST_DDS_2, {}, tmp_path)
 
-    found, ours = profile_in_force(major, {variable: str(file)}, tmp_path)
-
-    assert found == Finding("Fast DDS profile", Level.OK, f"your own: {variable}={file}")
-    assert ours is None
+    assert found == Finding("Fast DDS profile", Level.OK, f"ours: {OURS}")
+    assert profile == OURS
 
 
-@pytest.mark.parametrize(("major", "variable"), [(2, FAST_DDS_3), (3, FAST_DDS_2)])
-def test_the_variable_of_another_version_is_not_read(tmp_path: Path, major: int, variable: str) -> None:
-    found, ours = profile_in_force(major, {variable: "/mine.xml"}, tmp_path)
+@pytest.mark.parametrize(
+    ("generation", "variable"), [(FAST_DDS_2, OLD_VARIABLE), (FAST_DDS_3, VARIABLE), (FAST_DDS_3, OLD_VARIABLE)]
+)
+def test_a_profile_of_the_users_own_is_left_in_force(tmp_path: Path, generation: FastDds, variable: str) -> None:
+    large, small = tmp_path / "large.xml", tmp_path / "small.xml"
+    large.write_text("<segment_size>16777216</segment_size>")
+    small.write_text("<segment_size>524288</segment_size>")
 
-    assert found.level is Level.WARNING
-    assert f"{variable} is set, which Fast DDS {major} does not read" in found.found
-    assert found.remedy == f"set {({FAST_DDS_2, FAST_DDS_3} - {variable}).pop()} instead"
-    assert ours == OURS
+    enough, profile = profile_in_force(generation, {variable: str(large)}, tmp_path)
+    little, _ = profile_in_force(generation, {variable: str(small)}, tmp_path)
+    missing, _ = profile_in_force(generation, {variable: "/no/such.xml"}, tmp_path)
+
+    assert enough == Finding("Fast DDS profile", Level.OK, f"your own: {variable}={large}")
+    assert profile == large
+    assert little.level is Level.WARNING
+    assert "may lose most 1280x720 images" in little.found
+    assert little.remedy.endswith(f"config/fastdds.xml does, or unset {variable}")
+    assert missing.level is Level.WARNING
+    assert missing.remedy == f"correct it, or unset {variable}"
 
 
-@pytest.mark.parametrize(("major", "name"), [(2, "DEFAULT_FASTRTPS_PROFILES.xml"), (3, "DEFAULT_FASTDDS_PROFILES.xml")])
-def test_a_profile_in_the_working_directory_is_in_force(tmp_path: Path, major: int, name: str) -> None:
-    (tmp_path / name).touch()
-
-    found, ours = profile_in_force(major, {}, tmp_path)
-
-    assert found.found == f"your own: {name} in {tmp_path}"
-    assert ours is None
-
-
-def test_a_profile_that_is_not_there_is_told(tmp_path: Path) -> None:
-    found, _ = profile_in_force(3, {FAST_DDS_3: "/no/such.xml"}, tmp_path)
+def test_the_variable_of_the_other_generation_is_not_read(tmp_path: Path) -> None:
+    found, profile = profile_in_force(FAST_DDS_2, {VARIABLE: "/mine.xml"}, tmp_path)
 
     assert found.level is Level.WARNING
-    assert found.remedy == f"correct it, or unset {FAST_DDS_3}"
+    assert f"{VARIABLE} is not read by this Fast DDS" in found.found
+    assert found.remedy == f"set {OLD_VARIABLE} instead"
+    assert profile == OURS
+
+
+@pytest.mark.parametrize(
+    ("generation", "name"),
+    [(FAST_DDS_2, "DEFAULT_FASTRTPS_PROFILES.xml"), (FAST_DDS_3, "DEFAULT_FASTDDS_PROFILES.xml")],
+)
+def test_a_profile_in_the_working_directory_is_in_force(tmp_path: Path, generation: FastDds, name: str) -> None:
+    shutil.copy(OURS, tmp_path / name)
+
+    found, _ = profile_in_force(generation, {}, tmp_path)
+
+    assert found == Finding("Fast DDS profile", Level.OK, f"your own: {tmp_path / name}")
 
 
 def test_transports_that_the_user_chose_are_left_and_what_that_costs_is_told(tmp_path: Path) -> None:
-    found, ours = profile_in_force(3, {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}, tmp_path)
+    found, profile = profile_in_force(FAST_DDS_3, {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4"}, tmp_path)
 
     assert found.level is Level.WARNING
-    assert "large images may be lost" in found.found
-    assert "unset FASTDDS_BUILTIN_TRANSPORTS" in found.remedy
-    assert ours is None
+    assert "may lose most 1280x720 images" in found.found
+    assert found.remedy == "unset FASTDDS_BUILTIN_TRANSPORTS"
+    assert profile is None
 
 
 def test_our_profile_is_found_where_ament_has_it(tmp_path: Path) -> None:
