@@ -15,7 +15,7 @@ PATH=${PATH//"$VENV/bin:"/}  # where somebody has activated it, the system's int
 CONSTRAINTS=$HERE/resource/constraints
 DONE=$VENV/installed  # what was installed for, so that a second run needs no network
 LOG=$VENV/install.log
-NEEDED_MB=1000         # with ROS from wheels 830, and what pip unpacks meanwhile
+NEEDED_MB=800          # with ROS 2 from wheels 650, and what pip unpacks meanwhile
 ROS_SETUP=             # what the user is to source, where ROS was not
 
 fail() {
@@ -148,10 +148,10 @@ extras() {
 }
 
 pip_install() {
-    # What is set for other uses of pip and Python would put packages elsewhere, or bring others. Nothing is ever compiled: empy, which ROS's wheels
-    # ask for, has no wheel, and is Python alone.
-    env -u PYTHONPATH -u PIP_TARGET -u PIP_PREFIX PIP_USER=no "$VENV/bin/python3" -m pip --disable-pip-version-check \
-        install --retries 2 --only-binary :all: --no-binary empy "$@" >"$LOG" 2>&1 && return
+    # What is set for other uses of pip and Python would put packages elsewhere, or bring others.
+    # Nothing is ever compiled: empy, which ROS's wheels ask for, has no wheel, and is Python alone.
+    env -u PYTHONPATH -u PIP_TARGET -u PIP_PREFIX PIP_USER=no PIP_RETRIES=2 "$VENV/bin/python3" -m pip --disable-pip-version-check \
+        install --only-binary :all: --no-binary empy "$@" >"$LOG" 2>&1 && return
     if grep -qiE 'name resolution|connection (refused|broken|timed out)|NewConnectionError|ConnectTimeout|unreachable' "$LOG"; then
         fail "the package index cannot be reached: is there a network? ($LOG has all that pip said)"
     fi
@@ -186,7 +186,7 @@ say_what_next() {
     echo "Done. Now type:"
     if [ -z "$HAS_ROS" ]; then
         echo "    cd $HERE"
-        echo "    .venv/bin/python -m picam_webrtc"
+        echo "    resource/executables/picam_webrtc"
         return
     fi
     [ -z "$ROS_SETUP" ] || echo "    source $ROS_SETUP"

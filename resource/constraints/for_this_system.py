@@ -5,38 +5,30 @@ user's home do not count; whatever is printed here outvotes them in an environme
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from runpy import run_path
 
 HERE = Path(__file__).parent
 Versions = Mapping[str, str]
 """Name of a package → version."""
 
+TABLE = run_path(str(HERE.parents[1] / "picam_webrtc" / "dependencies.py"))
+"""Which versions of what we use work; the package itself cannot be imported yet."""
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A system's own package stays from `least` on, and then `dependencies`, which fit it, stay as well."""
-
-    least: tuple[int, ...]
-    dependencies: tuple[str, ...] = ()
-
-
-KEPT: Mapping[str, Kept] = {
+KEPT: Mapping[str, tuple[str, ...]] = {
     # The system's OpenCV, cv_bridge, Picamera2 and simplejpeg are compiled for the system's numpy.
-    "numpy": Kept((1, 24)),
-    "simplejpeg": Kept((1, 7)),
+    "numpy": (),
+    "simplejpeg": (),
     # Picamera2 uses the same one.
-    "av": Kept((14, 2)),
-    "aiohttp": Kept(
-        (3, 11, 16),
-        ("aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache", "yarl"),
-    ),
-    "ifaddr": Kept((0, 2)),
-    "prometheus_client": Kept((0, 19)),
-    "PyYAML": Kept((6, 0)),
+    "av": (),
+    "aiohttp": ("aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "idna", "multidict", "propcache", "yarl"),
+    "ifaddr": (),
+    "prometheus-client": (),
+    "pyyaml": (),
 }
+"""What stays where the system has a version of it that works → what it stands on and fits, which then stays as well."""
 
 
 def pins(file: Path) -> dict[str, str]:
@@ -44,7 +36,7 @@ def pins(file: Path) -> dict[str, str]:
     return dict(re.findall(r"^([^#\s]+)==([^\s;]+)", file.read_text(), re.MULTILINE))
 
 
-def installed(names: Iterator[str]) -> dict[str, str]:
+def installed(names: Iterable[str]) -> dict[str, str]:
     """Which of them this interpreter has."""
     found = {}
     for name in names:
@@ -62,25 +54,18 @@ def generation(system: Versions) -> str:
 
 def constraints(pinned: Versions, system: Versions) -> dict[str, str]:
     """`pinned`, with the system's own versions in place of those that stay."""
-    stay = {
-        name: system[name]
-        for leader, kept in KEPT.items()
-        if leader in system and _numbers(system[leader]) >= kept.least
-        for name in (leader, *kept.dependencies)
-        if name in system
+    works = {
+        one.distribution
+        for one in TABLE["DEPENDENCIES"]
+        if one.distribution in system and TABLE["fits"](one, system[one.distribution])
     }
-    return {**pinned, **{name: stay[name] for name in pinned if name in stay}}
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Of the release: (3, 11, 16) of 3.11.16+ds."""
-    release = re.match(r"[\d.]*", text)
-    return tuple(int(number) for number in release[0].strip(".").split(".")) if release and release[0] else ()
+    staying = {name for leader in KEPT.keys() & works for name in (leader, *KEPT[leader])}
+    return {name: system[name] if name in staying and name in system else pin for name, pin in pinned.items()}
 
 
 def main() -> None:
     names = {name for file in HERE.glob("numpy*.txt") for name in pins(file)}
-    system = installed(iter(sorted(names)))
+    system = installed(names)
     for name, wanted in constraints(pins(HERE / generation(system)), system).items():
         print(f"{name}=={wanted}")
 

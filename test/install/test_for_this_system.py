@@ -11,13 +11,13 @@ CONSTRAINTS = Path(__file__).parents[2] / "resource" / "constraints"
 CHOICE: Mapping[str, Any] = runpy.run_path(str(CONSTRAINTS / "for_this_system.py"))
 
 BOOKWORM = {
-    "numpy": "1.24.2", "av": "10.0.0", "aiohttp": "3.8.4", "yarl": "1.8.2", "PyYAML": "6.0",
-    "prometheus_client": "0.16.0", "cryptography": "38.0.4",
+    "numpy": "1.24.2", "av": "10.0.0", "aiohttp": "3.8.4", "yarl": "1.8.2", "pyyaml": "6.0",
+    "prometheus-client": "0.16.0", "cryptography": "38.0.4",
 }  # fmt: skip
 NOBLE = {"numpy": "1.26.4", "av": "11.0.0", "aiohttp": "3.9.1", "yarl": "1.9.4", "cryptography": "41.0.7"}
 TRIXIE = {
     "numpy": "2.2.4", "av": "14.2.0", "aiohttp": "3.11.16", "yarl": "1.18.3", "aiosignal": "1.3.2",
-    "prometheus_client": "0.21.1", "cryptography": "43.0.0",
+    "prometheus-client": "0.21.1", "cryptography": "43.0.0",
 }  # fmt: skip
 """Of these packages, what the release has (packages.debian.org, packages.ubuntu.com)."""
 
@@ -49,7 +49,7 @@ def test_what_the_system_has_too_old_is_pinned() -> None:
     assert {name: chosen(BOOKWORM)[name] for name in BOOKWORM} == {
         **{name: version for name, version in pins("numpy1.txt").items() if name in BOOKWORM},
         "numpy": "1.24.2",
-        "PyYAML": "6.0",
+        "pyyaml": "6.0",
     }
 
 
