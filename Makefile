@@ -78,7 +78,7 @@ $(CACHE)/venv-%/ready: setup.py picam_webrtc/dependencies.py $(wildcard test/con
 	touch $@
 
 # $(call install,ENVIRONMENT,CONSTRAINTS,MORE EXTRAS)
-install = $(CACHE)/venv-$(1)/bin/pip install --quiet $(addprefix --constraint ,$(2)) --editable '.[$(EXTRAS)$(3)]'
+install = $(CACHE)/venv-$(1)/bin/pip install --quiet --no-compile $(addprefix --constraint ,$(2)) --editable '.[$(EXTRAS)$(3)]'
 COMMA := ,
 INSTALL_jazzy = $(call install,jazzy,$(RUNTIME) resource/constraints/ros-jazzy.txt test/constraints/ros-jazzy.txt,$(COMMA)test-ros-jazzy)
 INSTALL_kilted = $(call install,kilted,$(RUNTIME) test/constraints/ros-kilted.txt,$(COMMA)test-ros-kilted)
