@@ -33,7 +33,7 @@ ONE_DOOR = {
     **dict.fromkeys(ROS, ("ros/",)),
     "aiohttp.web": ("web/",),
     "aiortc": ("streaming/peer.py",),
-    "av": ("streaming/encoder.py", "streaming/peer.py", "camera/video_file.py", "camera/compressed.py"),
+    "av": ("streaming/encode/encoders.py", "streaming/peer.py", "camera/video_file.py", "camera/compressed.py"),
     "rosbags": ("camera/bag.py", "ros/bag_writer.py"),
     "ai_edge_litert": ("inference/model.py",),
     "tflite_runtime": ("inference/model.py",),

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros.messages import header, time_message
-from picam_webrtc.streaming.rendition import EncodedFrame
+from picam_webrtc.streaming.encode.rendition import EncodedFrame
 
 FORMAT = "h264"
 FFMPEG_ENCODING = "h264;yuv420p;bgr8;bgr8"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from picam_webrtc.errors import MalformedOffer, UnusableOffer
-from picam_webrtc.streaming.rendition import Codec
+from picam_webrtc.streaming.encode.rendition import Codec
 
 MIME_TYPES = {Codec.H264: "video/h264", Codec.VP8: "video/vp8"}
 RTX_MIME_TYPE = "video/rtx"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from picam_webrtc.streaming.bitrate import Report
+from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.outlet import Outlet
-from picam_webrtc.streaming.rendition import Codec
 
 
 class PeerEvents(Protocol):

@@ -21,8 +21,8 @@ from functools import lru_cache
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
-from picam_webrtc.streaming.clock import NANOSECONDS
-from picam_webrtc.streaming.rendition import VIDEO_CLOCK_HZ, EncodedFrame
+from picam_webrtc.streaming.encode.clock import NANOSECONDS
+from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, EncodedFrame
 from picam_webrtc.streaming.rtp import RTP_TIMESTAMP_MASK
 
 LABEL = "metadata"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from picam_webrtc.streaming.rendition import EncodedFrame
+from picam_webrtc.streaming.encode.rendition import EncodedFrame
 from picam_webrtc.streaming.rtp import HEADER_SIZE, MARKER, VERSION_WITH_EXTENSION, ExtensionLayout
 
 

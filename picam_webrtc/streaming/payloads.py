@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from picam_webrtc.streaming import nal
-from picam_webrtc.streaming.rendition import Codec
+from picam_webrtc.streaming.encode import nal
+from picam_webrtc.streaming.encode.rendition import Codec
 
 MAX_PAYLOAD = 1200
 """Bytes. With RTP, SRTP, TURN, UDP and IPv6 around it a packet stays below every usual path's MTU."""

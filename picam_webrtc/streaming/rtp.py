@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from picam_webrtc.streaming.clock import NANOSECONDS
+from picam_webrtc.streaming.encode.clock import NANOSECONDS
 
 HEADER_SIZE = 12
 VERSION_WITH_EXTENSION = 0x90

@@ -9,12 +9,12 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.broadcast import Broadcast
-from picam_webrtc.streaming.clock import NANOSECONDS
-from picam_webrtc.streaming.demand import DetectionsFeed, EncodingOnDemand
-from picam_webrtc.streaming.encoding import RenditionEncoder
-from picam_webrtc.streaming.jpeg import JpegFeed, JpegPicture
+from picam_webrtc.streaming.encode.clock import NANOSECONDS
+from picam_webrtc.streaming.encode.encoding_on_demand import DetectionsFeed, EncodingOnDemand
+from picam_webrtc.streaming.encode.jpeg import JpegFeed, JpegPicture
+from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame
+from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 from picam_webrtc.streaming.outlet import Outlet
-from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.viewer import Viewer
 

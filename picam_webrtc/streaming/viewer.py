@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from picam_webrtc.streaming.bitrate import CRUSHING_LOSS, Adaptation, Report
+from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.outlet import Outlet
-from picam_webrtc.streaming.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0

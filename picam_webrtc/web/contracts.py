@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from picam_webrtc.errors import UnknownStream
-from picam_webrtc.streaming.jpeg import JpegPicture
+from picam_webrtc.streaming.encode.jpeg import JpegPicture
 from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 

@@ -8,7 +8,7 @@ from sensor_msgs.msg import CompressedImage
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros.video_messages import video_messages
-from picam_webrtc.streaming.rendition import FULL, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.rendition import FULL, Codec, EncodedFrame, RenditionKey
 
 CODED = EncodedFrame(
     key=RenditionKey(Codec.H264, FULL), data=b"\0\0\0\1\x65", keyframe=True, timestamp=3000, stamp_ns=1, received_ns=2,

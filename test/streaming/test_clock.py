@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picam_webrtc.streaming.clock import FramePacer, MediaClock
+from picam_webrtc.streaming.encode.clock import FramePacer, MediaClock
 
 SECOND_NS = 1_000_000_000
 

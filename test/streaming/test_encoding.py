@@ -12,14 +12,20 @@ import pytest
 
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming import encoder as encoder_module
-from picam_webrtc.streaming import i420, nal
-from picam_webrtc.streaming.clock import MediaClock
-from picam_webrtc.streaming.demand import HANDOFF_LIMIT, EncodingOnDemand, Handoff
-from picam_webrtc.streaming.encode_thread import EncodeThread
-from picam_webrtc.streaming.encoder import EncodedPicture, EncoderConfig, EncoderError, EncoderFactory, X264Encoder
-from picam_webrtc.streaming.encoding import RenditionEncoder, Source
-from picam_webrtc.streaming.rendition import Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode import encoders as encoder_module
+from picam_webrtc.streaming.encode import i420, nal
+from picam_webrtc.streaming.encode.clock import MediaClock
+from picam_webrtc.streaming.encode.encode_thread import EncodeThread
+from picam_webrtc.streaming.encode.encoders import (
+    EncodedPicture,
+    EncoderConfig,
+    EncoderError,
+    EncoderFactory,
+    X264Encoder,
+)
+from picam_webrtc.streaming.encode.encoding_on_demand import HANDOFF_LIMIT, EncodingOnDemand, Handoff
+from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder, Source
 from test.streaming.fakes import H264_FULL, FakeTime, coded, moving_picture, picture_frame, until
 
 SETTINGS = WebRtcSettings()

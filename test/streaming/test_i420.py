@@ -6,7 +6,7 @@ import pytest
 
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels
-from picam_webrtc.streaming import i420
+from picam_webrtc.streaming.encode import i420
 
 BLUE, GREEN, RED = 40, 160, 220
 WIDTH, HEIGHT = 32, 16

@@ -1,6 +1,6 @@
 """A key frame for everyone who asks, one for all, never a storm."""
 
-from picam_webrtc.streaming.keyframes import KeyframeGate
+from picam_webrtc.streaming.encode.keyframes import KeyframeGate
 
 
 def keyframes_at(gate: KeyframeGate, times_s: list[float], asked_at: set[float]) -> list[float]:

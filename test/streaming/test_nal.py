@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picam_webrtc.streaming.nal import nal_units, parameter_sets
+from picam_webrtc.streaming.encode.nal import nal_units, parameter_sets
 
 # A unit never contains a start code and never ends in a zero byte.
 units = st.lists(st.binary(min_size=1, max_size=40).map(lambda body: body.replace(b"\x00", b"\x07")), max_size=8)

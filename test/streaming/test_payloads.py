@@ -6,9 +6,9 @@ from aiortc.codecs.vpx import vp8_depayload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picam_webrtc.streaming import nal
+from picam_webrtc.streaming.encode import nal
+from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.payloads import MAX_PAYLOAD, cut
-from picam_webrtc.streaming.rendition import Codec
 
 sizes = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 

@@ -2,7 +2,7 @@
 
 from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.broadcast import History
-from picam_webrtc.streaming.rendition import Codec, RenditionKey
+from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
 from picam_webrtc.streaming.viewer import DRAIN_S, KEYFRAME_ALLOWANCE, Viewer
 from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 

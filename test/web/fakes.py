@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from picam_webrtc.errors import StreamError, UnknownSession
-from picam_webrtc.streaming.jpeg import JpegPicture
+from picam_webrtc.streaming.encode.jpeg import JpegPicture
 from picam_webrtc.streaming.snapshot import SessionsSnapshot
 
 ANSWER_SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=answer\r\nt=0 0\r\n"

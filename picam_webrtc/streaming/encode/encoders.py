@@ -12,8 +12,8 @@ from av.video.frame import PictureType
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.frame import Pixels
-from picam_webrtc.streaming import nal
-from picam_webrtc.streaming.rendition import VIDEO_CLOCK_HZ, Codec
+from picam_webrtc.streaming.encode import nal
+from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, Codec
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from picam_webrtc.streaming.i420 import even_size
+from picam_webrtc.streaming.encode.i420 import even_size
 
 VIDEO_CLOCK_HZ = 90_000
 """The RTP clock of every video payload format (RFC 3551, section 5)."""

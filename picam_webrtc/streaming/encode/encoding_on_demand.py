@@ -10,11 +10,11 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.latest import NEWEST_ALONE, call_on_loop
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.clock import MediaClock
-from picam_webrtc.streaming.encode_thread import EncodeThread
-from picam_webrtc.streaming.encoder import EncoderFactory
-from picam_webrtc.streaming.encoding import RenditionEncoder
-from picam_webrtc.streaming.rendition import LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.clock import MediaClock
+from picam_webrtc.streaming.encode.encode_thread import EncodeThread
+from picam_webrtc.streaming.encode.encoders import EncoderFactory
+from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 
 HANDOFF_LIMIT = 16
 """Coded frames on their way to the loop; a loop that is further behind loses frames up to the next key frame."""

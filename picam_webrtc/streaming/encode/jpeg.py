@@ -10,7 +10,7 @@ import cv2
 from picam_webrtc.errors import ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.latest import AsyncLatest
-from picam_webrtc.streaming import i420
+from picam_webrtc.streaming.encode import i420
 
 logger = logging.getLogger(__name__)
 

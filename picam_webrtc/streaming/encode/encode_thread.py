@@ -11,11 +11,11 @@ from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import NEWEST_ALONE, Latest
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming import i420
-from picam_webrtc.streaming.clock import FramePacer, MediaClock
-from picam_webrtc.streaming.encoder import EncoderError, EncoderFactory
-from picam_webrtc.streaming.encoding import RenditionEncoder, Source
-from picam_webrtc.streaming.rendition import EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode import i420
+from picam_webrtc.streaming.encode.clock import FramePacer, MediaClock
+from picam_webrtc.streaming.encode.encoders import EncoderError, EncoderFactory
+from picam_webrtc.streaming.encode.rendition import EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder, Source
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Capture stamps to media time."""
 
-from picam_webrtc.streaming.rendition import VIDEO_CLOCK_HZ
+from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ
 
 NANOSECONDS = 1_000_000_000
 LONGEST_GAP = 10 * VIDEO_CLOCK_HZ

@@ -6,11 +6,17 @@ from dataclasses import dataclass, replace
 
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming import i420
-from picam_webrtc.streaming.encoder import EncodedPicture, EncoderConfig, EncoderError, EncoderFactory, VideoEncoder
-from picam_webrtc.streaming.keyframes import KeyframeGate
+from picam_webrtc.streaming.encode import i420
+from picam_webrtc.streaming.encode.encoders import (
+    EncodedPicture,
+    EncoderConfig,
+    EncoderError,
+    EncoderFactory,
+    VideoEncoder,
+)
+from picam_webrtc.streaming.encode.keyframes import KeyframeGate
+from picam_webrtc.streaming.encode.rendition import LADDER, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.payloads import cut
-from picam_webrtc.streaming.rendition import LADDER, EncodedFrame, RenditionKey
 
 ENCODER_BACKLOG = 8
 """Pictures an encoder may hold back before their sources are forgotten; hardware holds one or two."""
