@@ -12,7 +12,7 @@ from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.qos import OVERRIDABLE, video_publisher_qos
 from picam_webrtc.ros.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
-from picam_webrtc.streaming.outlet import OutletCounts
+from picam_webrtc.streaming.rtp.outlet import OutletCounts
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.viewer import Viewer
 

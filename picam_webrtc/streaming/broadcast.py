@@ -8,7 +8,7 @@ from typing import Protocol
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.viewer import Viewer
 
 LONGEST_REPLAY_S = 0.3

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.encode.rendition import Codec
-from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rtp.outlet import Outlet
 
 
 class PeerEvents(Protocol):

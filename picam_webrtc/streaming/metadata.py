@@ -23,7 +23,7 @@ from typing import Protocol
 from picam_webrtc.detection import Detections
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, EncodedFrame
-from picam_webrtc.streaming.rtp import RTP_TIMESTAMP_MASK
+from picam_webrtc.streaming.rtp.header import RTP_TIMESTAMP_MASK
 
 LABEL = "metadata"
 MOST_BUFFERED = 64 * 1024

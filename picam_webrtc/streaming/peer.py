@@ -44,11 +44,11 @@ from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.events import PeerEvents
 from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.metadata import MetadataChannel
-from picam_webrtc.streaming.outlet import RtpOutlet, Workbench
-from picam_webrtc.streaming.path import CurrentPath
-from picam_webrtc.streaming.reports import SenderClock, make_report
-from picam_webrtc.streaming.rtp import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
-from picam_webrtc.streaming.srtp import Protector
+from picam_webrtc.streaming.rtp.header import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
+from picam_webrtc.streaming.rtp.outlet import RtpOutlet, Workbench
+from picam_webrtc.streaming.rtp.path import CurrentPath
+from picam_webrtc.streaming.rtp.reports import SenderClock, make_report
+from picam_webrtc.streaming.rtp.srtp import Protector
 from picam_webrtc.streaming.trickle import SdpFragment, without_candidates
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec
-from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.snapshot import ViewerSnapshot
 from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.viewer import Viewer

@@ -14,7 +14,7 @@ from picam_webrtc.streaming.encode.encoding_on_demand import DetectionsFeed, Enc
 from picam_webrtc.streaming.encode.jpeg import JpegFeed, JpegPicture
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
-from picam_webrtc.streaming.outlet import Outlet
+from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.viewer import Viewer
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from picam_webrtc.streaming.bitrate import CRUSHING_LOSS, Adaptation, Report
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.outlet import Outlet
-from picam_webrtc.streaming.retransmission import RetransmissionBudget
+from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
 """A viewer whose connection was full asks for its next key frame after this long, and each time twice as late."""

@@ -9,13 +9,13 @@ import pylibsrtp
 import pytest
 from aiortc.rtp import RtpPacket, unwrap_rtx
 
-from picam_webrtc.streaming import srtp
 from picam_webrtc.streaming.broadcast import History
-from picam_webrtc.streaming.outlet import RtpOutlet, Workbench
-from picam_webrtc.streaming.packets import Run, TemplateCache
-from picam_webrtc.streaming.path import MOST_SEGMENTS, MOST_WAITING_BYTES, SocketPath, TransportPath
-from picam_webrtc.streaming.rtp import ExtensionLayout, RtpParameters
-from picam_webrtc.streaming.srtp import Protector, Scratch
+from picam_webrtc.streaming.rtp import srtp
+from picam_webrtc.streaming.rtp.header import ExtensionLayout, RtpParameters
+from picam_webrtc.streaming.rtp.outlet import RtpOutlet, Workbench
+from picam_webrtc.streaming.rtp.packets import Run, TemplateCache
+from picam_webrtc.streaming.rtp.path import MOST_SEGMENTS, MOST_WAITING_BYTES, SocketPath, TransportPath
+from picam_webrtc.streaming.rtp.srtp import Protector, Scratch
 from test.streaming.fakes import coded
 
 PROFILES = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from picam_webrtc.streaming.packets import Run
-from picam_webrtc.streaming.path import CurrentPath, SocketPath
+from picam_webrtc.streaming.rtp.packets import Run
+from picam_webrtc.streaming.rtp.path import CurrentPath, SocketPath
 
 DATAGRAMS = socket.AF_INET, socket.SOCK_DGRAM
 

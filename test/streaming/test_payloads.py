@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from picam_webrtc.streaming.encode import nal
 from picam_webrtc.streaming.encode.rendition import Codec
-from picam_webrtc.streaming.payloads import MAX_PAYLOAD, cut
+from picam_webrtc.streaming.rtp.payloads import MAX_PAYLOAD, cut
 
 sizes = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 

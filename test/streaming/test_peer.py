@@ -10,8 +10,8 @@ from picam_webrtc.errors import DependencyError
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming import peer
 from picam_webrtc.streaming.peer import check_aiortc
+from picam_webrtc.streaming.rtp.srtp import Protector
 from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.srtp import Protector
 from test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()

@@ -1,6 +1,6 @@
 """Lost packets are sent again, within limits."""
 
-from picam_webrtc.streaming.retransmission import MOST_REMEMBERED, RetransmissionBudget
+from picam_webrtc.streaming.rtp.retransmission import MOST_REMEMBERED, RetransmissionBudget
 
 BITRATE = 2_000_000.0
 

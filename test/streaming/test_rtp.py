@@ -6,9 +6,7 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picam_webrtc.streaming.packets import Run, TemplateCache, lay_out
-from picam_webrtc.streaming.reports import NTP_EPOCH_S, SenderClock, make_report, ntp_time
-from picam_webrtc.streaming.rtp import (
+from picam_webrtc.streaming.rtp.header import (
     MID_URI,
     PLAYOUT_DELAY_URI,
     SEND_TIME_URI,
@@ -18,6 +16,8 @@ from picam_webrtc.streaming.rtp import (
     send_time_24,
     unwrapped,
 )
+from picam_webrtc.streaming.rtp.packets import Run, TemplateCache, lay_out
+from picam_webrtc.streaming.rtp.reports import NTP_EPOCH_S, SenderClock, make_report, ntp_time
 from test.streaming.fakes import coded
 
 SECOND_NS = 1_000_000_000

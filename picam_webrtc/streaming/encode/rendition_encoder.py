@@ -16,7 +16,7 @@ from picam_webrtc.streaming.encode.encoders import (
 )
 from picam_webrtc.streaming.encode.keyframes import KeyframeGate
 from picam_webrtc.streaming.encode.rendition import LADDER, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.payloads import cut
+from picam_webrtc.streaming.rtp.payloads import cut
 
 ENCODER_BACKLOG = 8
 """Pictures an encoder may hold back before their sources are forgotten; hardware holds one or two."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from picam_webrtc.streaming.encode.rendition import EncodedFrame
-from picam_webrtc.streaming.rtp import HEADER_SIZE, MARKER, VERSION_WITH_EXTENSION, ExtensionLayout
+from picam_webrtc.streaming.rtp.header import HEADER_SIZE, MARKER, VERSION_WITH_EXTENSION, ExtensionLayout
 
 
 @dataclass(frozen=True, slots=True)

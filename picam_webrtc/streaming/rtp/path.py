@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from picam_webrtc.streaming.packets import Run
+from picam_webrtc.streaming.rtp.packets import Run
 
 logger = logging.getLogger(__name__)
 
