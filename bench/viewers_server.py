@@ -30,9 +30,9 @@ from aiortc.contrib.media import MediaRelay
 from bench.moving_source import play
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.fanout.snapshot import StreamSnapshot
+from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.snapshot import StreamSnapshot
-from picam_webrtc.streaming.stream import Stream
 
 BITRATE = 2_000_000
 CLOCK_HZ = 90_000

@@ -12,9 +12,9 @@ from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.qos import OVERRIDABLE, video_publisher_qos
 from picam_webrtc.ros.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
+from picam_webrtc.streaming.fanout.stream import Stream
+from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import OutletCounts
-from picam_webrtc.streaming.stream import Stream
-from picam_webrtc.streaming.viewer import Viewer
 
 MOST_WAITING = 8
 """A recording is to have every frame. Where encoding takes less than a frame's time, only a stall lets so many wait;

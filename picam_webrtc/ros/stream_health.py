@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from picam_webrtc.ros.diagnostics import Report
 from picam_webrtc.ros.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.snapshot import SessionsSnapshot, StreamSnapshot
+from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnapshot
 
 OK, WARN, ERROR = 0, 1, 2
 

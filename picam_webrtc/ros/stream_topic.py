@@ -20,7 +20,7 @@ from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
 from picam_webrtc.ros.on_demand import STEADY
 from picam_webrtc.ros.qos import OVERRIDABLE, image_subscription_qos
 from picam_webrtc.ros.sim_time import StampClock
-from picam_webrtc.streaming.stream import Stream
+from picam_webrtc.streaming.fanout.stream import Stream
 
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 PROCESSED = "image_processed"

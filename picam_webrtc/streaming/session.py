@@ -5,12 +5,12 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec
+from picam_webrtc.streaming.fanout.adaptation import Report
+from picam_webrtc.streaming.fanout.snapshot import ViewerSnapshot
+from picam_webrtc.streaming.fanout.stream import Stream
+from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
-from picam_webrtc.streaming.snapshot import ViewerSnapshot
-from picam_webrtc.streaming.stream import Stream
-from picam_webrtc.streaming.viewer import Viewer
 
 
 class Session:

@@ -19,6 +19,8 @@ from picam_webrtc.errors import (
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.jpeg import JpegPicture
 from picam_webrtc.streaming.encode.rendition import Codec
+from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.ice import IceServer
 from picam_webrtc.streaming.peer import Peer, check_aiortc, negotiate_playout_delay
 from picam_webrtc.streaming.ports import ice_ports, udp_ports
@@ -26,8 +28,6 @@ from picam_webrtc.streaming.rtp.outlet import Workbench
 from picam_webrtc.streaming.rtp.packets import TemplateCache
 from picam_webrtc.streaming.rtp.srtp import Scratch
 from picam_webrtc.streaming.session import Session
-from picam_webrtc.streaming.snapshot import SessionsSnapshot, ViewerSnapshot
-from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.streaming.trickle import parse_fragment
 
 logger = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.rtp.outlet import OutletCounts
 from picam_webrtc.streaming.rtp.payloads import cut
 from picam_webrtc.streaming.session import Session
 from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.stream import Stream
 
 PATIENCE_S = 20.0
 FRAME_NS = 1_000_000_000 // 30

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from picam_webrtc.streaming.bitrate import FIRST_CALM_S, Adaptation
+from picam_webrtc.streaming.fanout.adaptation import FIRST_CALM_S, Adaptation
 
 SHARES = (1.0, 0.5, 0.25)
 FULL_BITRATE = 2_000_000.0

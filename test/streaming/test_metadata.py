@@ -11,7 +11,7 @@ import pytest
 from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
-from picam_webrtc.streaming.metadata import MOST_BUFFERED, MetadataChannel
+from picam_webrtc.streaming.fanout.metadata import MOST_BUFFERED, MetadataChannel
 from test.streaming.fakes import FRAME_NS, RealViewer, Source, coded, running, until, viewer
 
 H264_HALF = RenditionKey(Codec.H264, 1)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from picam_webrtc.errors import StreamError, UnknownSession
 from picam_webrtc.streaming.encode.jpeg import JpegPicture
-from picam_webrtc.streaming.snapshot import SessionsSnapshot
+from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot
 
 ANSWER_SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=answer\r\nt=0 0\r\n"
 OFFER_SDP = ANSWER_SDP.replace("s=answer", "s=offer")

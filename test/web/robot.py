@@ -12,8 +12,8 @@ from picam_webrtc.camera.test_pattern import PatternCode, read_code
 from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
+from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.stream import Stream
 from picam_webrtc.web import page
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve

@@ -9,7 +9,7 @@ from typing import Protocol
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import EncodedFrame
-from picam_webrtc.streaming.metadata import MetadataChannel
+from picam_webrtc.streaming.fanout.metadata import MetadataChannel
 from picam_webrtc.streaming.rtp.header import HEADER_TAIL, RTP_TIMESTAMP_MASK, RtpParameters, header, unwrapped
 from picam_webrtc.streaming.rtp.packets import Run, Template, TemplateCache
 from picam_webrtc.streaming.rtp.path import Path

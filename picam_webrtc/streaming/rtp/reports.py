@@ -1,8 +1,8 @@
 """The arithmetic of sender and receiver reports (RFC 3550, section 6.4)."""
 
-from picam_webrtc.streaming.bitrate import Report
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, EncodedFrame
+from picam_webrtc.streaming.fanout.adaptation import Report
 
 NTP_EPOCH_S = 2_208_988_800
 """From 1900, where NTP counts from, to 1970."""

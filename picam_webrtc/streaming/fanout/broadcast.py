@@ -8,8 +8,8 @@ from typing import Protocol
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
-from picam_webrtc.streaming.viewer import Viewer
 
 LONGEST_REPLAY_S = 0.3
 """How old a key frame may be for a new viewer to start from it instead of from a new one."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from picam_webrtc.streaming.bitrate import CRUSHING_LOSS, Adaptation, Report
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.fanout.adaptation import CRUSHING_LOSS, Adaptation, Report
 from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.rtp.retransmission import RetransmissionBudget
 
