@@ -16,7 +16,7 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.publishers import Publishers
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 
 
 class Robot:

@@ -32,7 +32,7 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import StreamSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 
 BITRATE = 2_000_000
 CLOCK_HZ = 90_000

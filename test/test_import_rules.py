@@ -32,8 +32,8 @@ ROS = {
 ONE_DOOR = {
     **dict.fromkeys(ROS, ("ros/",)),
     "aiohttp.web": ("web/",),
-    "aiortc": ("streaming/peer.py",),
-    "av": ("streaming/encode/encoders.py", "streaming/peer.py", "camera/video_file.py", "camera/compressed.py"),
+    "aiortc": ("streaming/session/peer.py",),
+    "av": ("streaming/encode/encoders.py", "streaming/session/peer.py", "camera/video_file.py", "camera/compressed.py"),
     "rosbags": ("camera/bag.py", "ros/bag_writer.py"),
     "ai_edge_litert": ("inference/model.py",),
     "tflite_runtime": ("inference/model.py",),

@@ -14,7 +14,7 @@ from picam_webrtc.ros.stream_topic import CallSoon, StreamTopic
 from picam_webrtc.ros.video_messages import VideoMessages, video_messages
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 
 DISCOVERY_PERIOD_S = 1.0
 FORGET_AFTER_S = 10.0

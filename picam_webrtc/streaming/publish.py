@@ -11,7 +11,7 @@ from typing import Protocol
 
 from picam_webrtc.errors import MalformedOffer, NoLiveSource, PublishError, StreamError, UnknownSession, UnusableOffer
 from picam_webrtc.streaming.backoff import BackOff
-from picam_webrtc.streaming.ice import IceServer
+from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.readers import ReaderWatch
 from picam_webrtc.streaming.targets import Target
 from picam_webrtc.streaming.whip import Accepted, WhipClient, origin

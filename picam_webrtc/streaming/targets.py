@@ -8,7 +8,7 @@ from yarl import URL
 
 from picam_webrtc.errors import PublishError, SettingError
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.ice import SERVER_PATTERN, IceServer
+from picam_webrtc.streaming.ice_servers import SERVER_PATTERN, IceServer
 
 SEPARATOR = ":="
 

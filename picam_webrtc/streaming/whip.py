@@ -14,7 +14,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 from picam_webrtc.errors import PublishError
-from picam_webrtc.streaming.ice import IceServer, linked_servers
+from picam_webrtc.streaming.ice_servers import IceServer, linked_servers
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from picam_webrtc.streaming.encode.rendition import FULL, LADDER, Codec, Encoded
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.rtp.outlet import OutletCounts
 from picam_webrtc.streaming.rtp.payloads import cut
-from picam_webrtc.streaming.session import Session
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.session import Session
+from picam_webrtc.streaming.session.sessions import Sessions
 
 PATIENCE_S = 20.0
 FRAME_NS = 1_000_000_000 // 30

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from picam_webrtc.streaming.session import Session
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.session import Session
+from picam_webrtc.streaming.session.sessions import Sessions
 
 POLL_S, SEE_TIMEOUT_S = 0.1, 60.0
 

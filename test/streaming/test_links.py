@@ -9,7 +9,7 @@ from bench.moving_source import play
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import ViewerSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 from test.streaming.fakes import until
 from test.streaming.links import available, far_viewer, link
 

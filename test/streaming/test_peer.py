@@ -8,10 +8,10 @@ from aiortc.rtp import RtcpPsfbPacket
 
 from picam_webrtc.errors import DependencyError
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming import peer
-from picam_webrtc.streaming.peer import check_aiortc
 from picam_webrtc.streaming.rtp.srtp import Protector
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session import peer
+from picam_webrtc.streaming.session.peer import check_aiortc
+from picam_webrtc.streaming.session.sessions import Sessions
 from test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()

@@ -14,7 +14,7 @@ from yarl import URL
 from picam_webrtc.errors import NoLiveSource, SettingError, UnusableOffer
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.backoff import FIRST_S, LONGEST_REFUSED_S, LONGEST_S, BackOff
-from picam_webrtc.streaming.ice import IceServer
+from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.publish import SILENCE_LIMIT_S, Publisher, PublishState, SilenceWatch
 from picam_webrtc.streaming.publishers import Publishers
 from picam_webrtc.streaming.readers import PAUSE_AFTER_S, count_readers, readers_in

@@ -16,7 +16,7 @@ from picam_webrtc.errors import (
     UnusableOffer,
 )
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.sessions import Sessions, codec_preference
+from picam_webrtc.streaming.session.sessions import Sessions, codec_preference
 from test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()

@@ -3,7 +3,7 @@
 import pytest
 
 from picam_webrtc.errors import MalformedOffer
-from picam_webrtc.streaming.trickle import MOST_CANDIDATES, parse_fragment, without_candidates
+from picam_webrtc.streaming.session.trickle import MOST_CANDIDATES, parse_fragment, without_candidates
 
 HOST = "1 1 udp 2130706431 192.0.2.7 50000 typ host"
 

@@ -10,7 +10,7 @@ from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.source import make_source
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
 

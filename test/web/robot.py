@@ -13,7 +13,7 @@ from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web import page
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve

@@ -38,18 +38,18 @@ from aiortc.rtcrtpparameters import (
 )
 
 from picam_webrtc.errors import DependencyError, MalformedOffer, UnusableOffer
-from picam_webrtc.streaming.description import check, first_common, formats, one_line, retransmits, video_of
 from picam_webrtc.streaming.encode.rendition import Codec
-from picam_webrtc.streaming.events import PeerEvents
 from picam_webrtc.streaming.fanout import metadata
 from picam_webrtc.streaming.fanout.metadata import MetadataChannel
-from picam_webrtc.streaming.ice import IceServer
+from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.rtp.header import PLAYOUT_DELAY_URI, ExtensionLayout, RtpParameters
 from picam_webrtc.streaming.rtp.outlet import RtpOutlet, Workbench
 from picam_webrtc.streaming.rtp.path import CurrentPath
 from picam_webrtc.streaming.rtp.reports import SenderClock, make_report
 from picam_webrtc.streaming.rtp.srtp import Protector
-from picam_webrtc.streaming.trickle import SdpFragment, without_candidates
+from picam_webrtc.streaming.session.description import check, first_common, formats, one_line, retransmits, video_of
+from picam_webrtc.streaming.session.events import PeerEvents
+from picam_webrtc.streaming.session.trickle import SdpFragment, without_candidates
 
 logger = logging.getLogger(__name__)
 

@@ -21,14 +21,14 @@ from picam_webrtc.streaming.encode.jpeg import JpegPicture
 from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.ice import IceServer
-from picam_webrtc.streaming.peer import Peer, check_aiortc, negotiate_playout_delay
-from picam_webrtc.streaming.ports import ice_ports, udp_ports
+from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.rtp.outlet import Workbench
 from picam_webrtc.streaming.rtp.packets import TemplateCache
 from picam_webrtc.streaming.rtp.srtp import Scratch
-from picam_webrtc.streaming.session import Session
-from picam_webrtc.streaming.trickle import parse_fragment
+from picam_webrtc.streaming.session.peer import Peer, check_aiortc, negotiate_playout_delay
+from picam_webrtc.streaming.session.ports import ice_ports, udp_ports
+from picam_webrtc.streaming.session.session import Session
+from picam_webrtc.streaming.session.trickle import parse_fragment
 
 logger = logging.getLogger(__name__)
 
