@@ -15,7 +15,7 @@ from bench.viewers_server import BITRATE, usage
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
-from picam_webrtc.streaming.publishers import Publishers
+from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.session.sessions import Sessions
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from picam_webrtc.ros.diagnostics import Report
-from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
+from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 
 WINDOW_S = 5.0
 SILENCE_S = 2.0

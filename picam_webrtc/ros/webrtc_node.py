@@ -20,7 +20,7 @@ from picam_webrtc.ros.runtime import Runtime, background, run
 from picam_webrtc.ros.stream_health import health
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.publishers import Publishers
+from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import page_links, serve

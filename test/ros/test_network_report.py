@@ -3,7 +3,7 @@
 import pytest
 
 from picam_webrtc.ros.network_report import WINDOW_S, EventRate, Feed, judge_feed, network_report
-from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
+from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 from test.streaming.fakes import FakeTime
 
 

@@ -14,9 +14,9 @@ from aiortc import RTCRtpSender
 from picam_webrtc.camera.code import read_code
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
-from picam_webrtc.streaming import readers
-from picam_webrtc.streaming.publish import PublishState
-from picam_webrtc.streaming.publishers import Publishers
+from picam_webrtc.streaming.publish import readers
+from picam_webrtc.streaming.publish.publisher import PublishState
+from picam_webrtc.streaming.publish.publishers import Publishers
 from test.browser import open_chromium, wait_until
 from test.media_server import Go2rtc, NoMediaServer, go2rtc, go2rtc_program, stream_state
 from test.pipeline import node_process

@@ -13,13 +13,13 @@ from yarl import URL
 
 from picam_webrtc.errors import NoLiveSource, SettingError, UnusableOffer
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.backoff import FIRST_S, LONGEST_REFUSED_S, LONGEST_S, BackOff
 from picam_webrtc.streaming.ice_servers import IceServer
-from picam_webrtc.streaming.publish import SILENCE_LIMIT_S, Publisher, PublishState, SilenceWatch
-from picam_webrtc.streaming.publishers import Publishers
-from picam_webrtc.streaming.readers import PAUSE_AFTER_S, count_readers, readers_in
-from picam_webrtc.streaming.targets import PublishTokens, Target, load_ice_servers, load_targets
-from picam_webrtc.streaming.whip import WhipClient
+from picam_webrtc.streaming.publish.backoff import FIRST_S, LONGEST_REFUSED_S, LONGEST_S, BackOff
+from picam_webrtc.streaming.publish.publisher import SILENCE_LIMIT_S, Publisher, PublishState, SilenceWatch
+from picam_webrtc.streaming.publish.publishers import Publishers
+from picam_webrtc.streaming.publish.readers import PAUSE_AFTER_S, count_readers, readers_in
+from picam_webrtc.streaming.publish.targets import PublishTokens, Target, load_ice_servers, load_targets
+from picam_webrtc.streaming.publish.whip import WhipClient
 from test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
 from test.streaming.fakes import until
 

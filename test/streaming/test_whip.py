@@ -9,7 +9,7 @@ from yarl import URL
 
 from picam_webrtc.errors import PublishError
 from picam_webrtc.streaming.ice_servers import IceServer
-from picam_webrtc.streaming.whip import LONGEST_RETRY_AFTER_S, WhipClient, origin, retry_after
+from picam_webrtc.streaming.publish.whip import LONGEST_RETRY_AFTER_S, WhipClient, origin, retry_after
 from test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
 
 OFFER = "v=0\r\ns=offer\r\n"

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
-from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
+from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.limits import Failures
 from picam_webrtc.web.server import serve

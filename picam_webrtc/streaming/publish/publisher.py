@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from picam_webrtc.errors import MalformedOffer, NoLiveSource, PublishError, StreamError, UnknownSession, UnusableOffer
-from picam_webrtc.streaming.backoff import BackOff
 from picam_webrtc.streaming.ice_servers import IceServer
-from picam_webrtc.streaming.readers import ReaderWatch
-from picam_webrtc.streaming.targets import Target
-from picam_webrtc.streaming.whip import Accepted, WhipClient, origin
+from picam_webrtc.streaming.publish.backoff import BackOff
+from picam_webrtc.streaming.publish.readers import ReaderWatch
+from picam_webrtc.streaming.publish.targets import Target
+from picam_webrtc.streaming.publish.whip import Accepted, WhipClient, origin
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Self
 import aiohttp
 
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.publish import SILENCE_LIMIT_S, Publisher, PublishingSessions, PublishSnapshot
-from picam_webrtc.streaming.readers import count_readers
-from picam_webrtc.streaming.targets import PublishTokens, Target, load_ice_servers, load_targets
-from picam_webrtc.streaming.whip import WhipClient, origin
+from picam_webrtc.streaming.publish.publisher import SILENCE_LIMIT_S, Publisher, PublishingSessions, PublishSnapshot
+from picam_webrtc.streaming.publish.readers import count_readers
+from picam_webrtc.streaming.publish.targets import PublishTokens, Target, load_ice_servers, load_targets
+from picam_webrtc.streaming.publish.whip import WhipClient, origin
 
 logger = logging.getLogger(__name__)
 
