@@ -12,7 +12,7 @@ from typing import Any
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 
 TYPES: dict[str, Any] = {"Image": Image, "CompressedImage": CompressedImage, "CameraInfo": CameraInfo}
 

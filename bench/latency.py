@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from domain_coordinator import domain_id
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
+from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
 from test.browser import open_chromium, wait_until
 from test.pipeline import node_process
 from test.web.pattern import read_patterns

@@ -12,7 +12,7 @@ from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
 from picam_webrtc.ros.messages import frame_from_message
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 
 
 def frame_of(pixels: Pixels, number: int) -> Frame:

@@ -60,7 +60,7 @@ class Ours:
     @classmethod
     async def start(cls, stack: AsyncExitStack) -> "Ours":
         # Here, so that plain aiortc gets the allocator that it always has: importing this sets ours for the process.
-        from picam_webrtc.ros.memory import keep_image_buffers
+        from picam_webrtc.ros.process.memory import keep_image_buffers
 
         keep_image_buffers()
         settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)

@@ -17,11 +17,11 @@ from picam_webrtc.ros.control_parameters import ControlParameters
 from picam_webrtc.ros.diagnostics import Report, camera_report, diagnostics
 from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import live
-from picam_webrtc.ros.logs import forward_logs
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.runtime import Runtime, run
-from picam_webrtc.ros.sim_time import StampClock
+from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.runtime import Runtime, run
+from picam_webrtc.ros.process.sim_time import StampClock
 from picam_webrtc.settings import CameraSettings
 
 

@@ -12,7 +12,7 @@ from std_srvs.srv import Trigger
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.latest import run_on_loop
-from picam_webrtc.ros.logs import speaking_for
+from picam_webrtc.ros.process.logs import speaking_for
 
 TRANSITION_TIMEOUT_S = 10.0
 

@@ -7,8 +7,8 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
-from picam_webrtc.ros.logs import speaking_for
-from picam_webrtc.ros.memory import tidy
+from picam_webrtc.ros.process.logs import speaking_for
+from picam_webrtc.ros.process.memory import tidy
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timeouts, which a simulated clock must not stretch."""

@@ -10,7 +10,7 @@ from rclpy.parameter import Parameter
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.logs import speaking_for
+from picam_webrtc.ros.process.logs import speaking_for
 
 S = TypeVar("S", bound=Settings)
 

@@ -15,8 +15,8 @@ from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.launching import recorded_topics
 from picam_webrtc.ros.bag_writer import BagWriter
+from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.recorder import Recorder
-from picam_webrtc.ros.runtime import Runtime, run
 
 
 async def wire(output: Path, topics: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:

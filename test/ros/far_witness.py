@@ -10,7 +10,7 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 from test.viewer import viewer
 
 PATIENCE_S = 10.0

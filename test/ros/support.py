@@ -11,7 +11,7 @@ from typing import Any
 from rclpy.node import Node
 
 from picam_webrtc.latest import run_on_loop
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 
 CONDITION_TIMEOUT_S = 10.0
 

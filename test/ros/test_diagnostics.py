@@ -7,7 +7,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from picam_webrtc.ros import composed
 from picam_webrtc.ros.diagnostics import Report, diagnostics
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 from test.ros.support import running_loop, running_node, wait_until
 
 REPORTS = {"camera_node: frames", "inference_node: inference", "webrtc_node: network", "webrtc_node: streams"}

@@ -8,14 +8,14 @@ from typing import Any
 
 from std_msgs.msg import String
 
-from picam_webrtc.ros.memory import forget_destroyed, keep_what_is_loaded, tidy
+from picam_webrtc.ros.process.memory import forget_destroyed, keep_what_is_loaded, tidy
 from test.ros.support import on_spin_thread, running_node, wait_until
 
 BLOCKS, BLOCK_BYTES = 200, 1 << 20
 FREE_IMAGES_BETWEEN_OTHERS = f"""
 import numpy as np
 from bench.process_figures import holdings
-from picam_webrtc.ros.memory import give_back, keep_image_buffers
+from picam_webrtc.ros.process.memory import give_back, keep_image_buffers
 
 keep_image_buffers()
 blocks = [np.ones({BLOCK_BYTES}, np.uint8) for _ in range({BLOCKS})]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.shared_memory import SHARED_MEMORY, YOUNGEST_S, remove_orphans, shortage
+from picam_webrtc.ros.process.shared_memory import SHARED_MEMORY, YOUNGEST_S, remove_orphans, shortage
 from test.pipeline import node_process
 from test.ros.support import wait_until
 from test.viewer import viewer

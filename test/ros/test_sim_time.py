@@ -8,7 +8,7 @@ import pytest
 from rclpy.node import Node
 
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.sim_time import REMEMBERED_STAMPS, StampClock
+from picam_webrtc.ros.process.sim_time import REMEMBERED_STAMPS, StampClock
 
 REAL_NS, SIMULATED_NS = 1_790_000_000_000_000_000, 5_000_000_000
 
@@ -29,7 +29,7 @@ class Simulation:
 
 @pytest.fixture
 def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
-    monkeypatch.setattr("picam_webrtc.ros.sim_time.time.time_ns", lambda: REAL_NS)
+    monkeypatch.setattr("picam_webrtc.ros.process.sim_time.time.time_ns", lambda: REAL_NS)
     return Simulation()
 
 

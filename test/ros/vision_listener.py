@@ -7,7 +7,7 @@ from typing import Any
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
-from picam_webrtc.ros.runtime import Runtime, run
+from picam_webrtc.ros.process.runtime import Runtime, run
 
 
 def print_detections(message: Detection2DArray) -> None:

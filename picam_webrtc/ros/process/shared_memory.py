@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from picam_webrtc.ros.memory import MEBIBYTE
+from picam_webrtc.ros.process.memory import MEBIBYTE
 
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where POSIX puts it on Linux, shm_overview(7)

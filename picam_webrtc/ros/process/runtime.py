@@ -24,8 +24,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.memory import keep_what_is_loaded
-from picam_webrtc.ros.shared_memory import remove_orphans, shortage, use_profile
+from picam_webrtc.ros.process.memory import keep_what_is_loaded
+from picam_webrtc.ros.process.shared_memory import remove_orphans, shortage, use_profile
 
 logger = logging.getLogger(__name__)
 
@@ -169,4 +169,4 @@ def share_directory() -> Path:
     try:
         return Path(get_package_share_directory(PACKAGE))
     except (OSError, PackageNotFoundError):  # not installed, or no ament environment
-        return Path(__file__).parents[2]
+        return Path(__file__).parents[3]
