@@ -10,9 +10,9 @@ from sensor_msgs.msg import Image
 from bench.paced_images import HEIGHT, START_TIMEOUT_S, TOPIC, WIDTH, Reception, picture, publish_paced, run_side
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.messages import frame_from_message
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
+from picam_webrtc.ros.topics.messages import frame_from_message
 
 
 def frame_of(pixels: Pixels, number: int) -> Frame:

@@ -32,9 +32,9 @@ from bench.our_images import frame_of
 from bench.paced_images import FRAME_RATE, TOPIC, picture
 from picam_webrtc.frame import Frame
 from picam_webrtc.latest import Latest
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
 
 SETTLING_S = 0.5
 END_TIMEOUT_S = 5.0

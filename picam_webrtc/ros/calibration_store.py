@@ -7,7 +7,7 @@ from rclpy.node import Node
 from sensor_msgs.srv import SetCameraInfo
 
 from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, resolve_url, store
-from picam_webrtc.ros.messages import calibration_from_message
+from picam_webrtc.ros.topics.messages import calibration_from_message
 from picam_webrtc.settings import CameraSettings
 
 

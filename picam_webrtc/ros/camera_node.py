@@ -15,13 +15,13 @@ from picam_webrtc.ros.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera_stream import CameraStream
 from picam_webrtc.ros.control_parameters import ControlParameters
 from picam_webrtc.ros.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import live
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.process.sim_time import StampClock
+from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.settings import CameraSettings
 
 

@@ -13,7 +13,7 @@ from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros.process.runtime import background
-from picam_webrtc.ros.qos import OVERRIDABLE
+from picam_webrtc.ros.topics.qos import OVERRIDABLE
 from picam_webrtc.settings import InferenceSettings
 
 PERIOD_S = 1.0

@@ -8,15 +8,15 @@ from rclpy.node import Node
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
-from picam_webrtc.ros.detections import DetectionsPublisher
 from picam_webrtc.ros.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
 from picam_webrtc.ros.life import live
 from picam_webrtc.ros.on_demand import OnDemand
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
-from picam_webrtc.ros.vision import make_vision_publisher
+from picam_webrtc.ros.topics.detections import DetectionsPublisher
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
+from picam_webrtc.ros.topics.vision import make_vision_publisher
 from picam_webrtc.settings import InferenceSettings
 
 

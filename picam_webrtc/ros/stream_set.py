@@ -7,11 +7,11 @@ from rclpy.node import Node
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros.discovery import picture_topics, stream_name
-from picam_webrtc.ros.encoded_topic import EncodedTopic
-from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.network_report import Feed
 from picam_webrtc.ros.stream_topic import CallSoon, StreamTopic
-from picam_webrtc.ros.video_messages import VideoMessages, video_messages
+from picam_webrtc.ros.topics.encoded_topic import EncodedTopic
+from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.video_messages import VideoMessages, video_messages
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.session.sessions import Sessions

@@ -9,16 +9,16 @@ from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.diagnostics import Report, diagnostics
-from picam_webrtc.ros.image_io import LocalTopics
 from picam_webrtc.ros.life import ManageableNode, live
 from picam_webrtc.ros.network_report import network_report
 from picam_webrtc.ros.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, background, run
-from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.ros.stream_health import health
 from picam_webrtc.ros.stream_set import StreamSet, stream_topics
+from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.session.sessions import Sessions

@@ -21,7 +21,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.messages import frame_from_message, stamp_of
+from picam_webrtc.ros.topics.messages import frame_from_message, stamp_of
 from test.pipeline import NodeProcess, ros_arguments
 from test.ros.support import running_node, wait_until
 

@@ -18,9 +18,9 @@ from sensor_msgs.srv import SetCameraInfo
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros import camera_node
-from picam_webrtc.ros.image_io import LocalTopics
-from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.messages import stamp_of
 from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
 from test.camera.test_calibration import AS_CAMERA_CALIBRATION_WRITES_IT
 from test.ros.support import on_spin_thread, running_loop, wait_until

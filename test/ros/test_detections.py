@@ -3,7 +3,7 @@
 import pytest
 
 from picam_webrtc.detection import BoundingBox, Detection, Detections
-from picam_webrtc.ros.detections import (
+from picam_webrtc.ros.topics.detections import (
     DetectionsPublisher,
     DetectionsSubscription,
     detections_topic_of,

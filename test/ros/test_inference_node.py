@@ -20,9 +20,9 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros import inference_node
 from picam_webrtc.ros.diagnostics import inference_report
-from picam_webrtc.ros.image_io import ImagePublisher, LocalTopics
-from picam_webrtc.ros.messages import stamp_of
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
+from picam_webrtc.ros.topics.messages import stamp_of
 from picam_webrtc.settings import InferenceSettings
 from test.inference.made_models import Made, Recipe, made_model
 from test.ros.support import on_spin_thread, running_loop, wait_until

@@ -20,8 +20,8 @@ from std_srvs.srv import Trigger
 
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.messages import image_message
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.messages import image_message
 from test.camera.test_compressed import HALF, encoded
 from test.pipeline import NodeProcess, node_process
 from test.ros.support import running_node, wait_until

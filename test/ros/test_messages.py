@@ -7,8 +7,8 @@ from sensor_msgs.msg import Image
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
-from picam_webrtc.ros.encodings import CV_BRIDGE, TO_BGR
-from picam_webrtc.ros.messages import camera_info_message, frame_from_message, image_message
+from picam_webrtc.ros.topics.encodings import CV_BRIDGE, TO_BGR
+from picam_webrtc.ros.topics.messages import camera_info_message, frame_from_message, image_message
 
 STAMP_NS = 1_790_000_000_123_456_789
 

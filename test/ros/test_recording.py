@@ -20,8 +20,8 @@ from picam_webrtc.camera.code import read_code
 from picam_webrtc.camera.compressed import decode_picture
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Pixels
-from picam_webrtc.ros.messages import stamp_of
-from picam_webrtc.ros.qos import video_publisher_qos
+from picam_webrtc.ros.topics.messages import stamp_of
+from picam_webrtc.ros.topics.qos import video_publisher_qos
 from test.browser import open_chromium
 from test.browser import wait_until as wait_until_page
 from test.machine import SPOILED, watched

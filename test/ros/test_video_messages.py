@@ -7,7 +7,7 @@ import pytest
 from sensor_msgs.msg import CompressedImage
 
 from picam_webrtc.errors import SettingError
-from picam_webrtc.ros.video_messages import video_messages
+from picam_webrtc.ros.topics.video_messages import video_messages
 from picam_webrtc.streaming.encode.rendition import FULL, Codec, EncodedFrame, RenditionKey
 
 CODED = EncodedFrame(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.image_io import ImagePublisher, LocalTopics
+from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from test.inference.made_models import Made, Recipe, made_model
 from test.pipeline import NodeProcess, node_process
 from test.ros.support import running_node, wait_until

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 
-from picam_webrtc.ros.qos import OVERRIDABLE, reliable_qos
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, reliable_qos
 
 M = TypeVar("M")
 

@@ -8,9 +8,9 @@ from sensor_msgs.msg import CompressedImage
 from picam_webrtc.camera.compressed import Decompressor, video_decoder
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.image_io import AdaptiveSubscription, OnFrame
-from picam_webrtc.ros.messages import stamp_of
-from picam_webrtc.ros.qos import VIDEO_DEPTH
+from picam_webrtc.ros.topics.image_io import AdaptiveSubscription, OnFrame
+from picam_webrtc.ros.topics.messages import stamp_of
+from picam_webrtc.ros.topics.qos import VIDEO_DEPTH
 
 
 class Backlog:

@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 from picam_webrtc.camera.calibration import Calibration
 from picam_webrtc.camera.jpeg import compressed_format
 from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels, view_rows
-from picam_webrtc.ros.encodings import converted
+from picam_webrtc.ros.topics.encodings import converted
 
 NANOSECONDS = 1_000_000_000
 

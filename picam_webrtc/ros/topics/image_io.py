@@ -11,8 +11,8 @@ from sensor_msgs.msg import Image
 
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.messages import frame_from_message, image_message
-from picam_webrtc.ros.qos import (
+from picam_webrtc.ros.topics.messages import frame_from_message, image_message
+from picam_webrtc.ros.topics.qos import (
     OVERRIDABLE,
     OVERRIDABLE_DEPTH,
     SUBSCRIPTION_DEPTH,

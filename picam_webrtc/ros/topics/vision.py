@@ -8,9 +8,9 @@ from rclpy.node import Node
 
 from picam_webrtc.detection import Detection, Detections
 from picam_webrtc.inference.labels import Labels
-from picam_webrtc.ros.gated_publisher import GatedPublisher
-from picam_webrtc.ros.messages import header
-from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
+from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
+from picam_webrtc.ros.topics.messages import header
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, latched_qos
 
 VISION_MSGS: ModuleType | None
 try:

@@ -8,8 +8,8 @@ from std_msgs.msg import String
 from picam_webrtc.detection import Detections
 from picam_webrtc.detection_json import detections_from_json, detections_json
 from picam_webrtc.errors import MalformedDetections
-from picam_webrtc.ros.gated_publisher import GatedPublisher
-from picam_webrtc.ros.qos import OVERRIDABLE, reliable_qos
+from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, reliable_qos
 
 TOPIC = "detections_json"
 

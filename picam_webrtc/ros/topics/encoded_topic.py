@@ -9,8 +9,8 @@ from rclpy.node import Node
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import call_on_loop
-from picam_webrtc.ros.qos import OVERRIDABLE, video_publisher_qos
-from picam_webrtc.ros.video_messages import VideoMessages
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, video_publisher_qos
+from picam_webrtc.ros.topics.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.fanout.viewer import Viewer

@@ -10,7 +10,7 @@ from typing import Any
 from sensor_msgs.msg import CompressedImage
 
 from picam_webrtc.errors import SettingError
-from picam_webrtc.ros.messages import header, time_message
+from picam_webrtc.ros.topics.messages import header, time_message
 from picam_webrtc.streaming.encode.rendition import EncodedFrame
 
 FORMAT = "h264"
