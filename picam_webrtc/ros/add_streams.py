@@ -15,7 +15,7 @@ from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.latest import call_on_loop
-from picam_webrtc.ros.on_demand import STEADY
+from picam_webrtc.ros.node.on_demand import STEADY
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.stream_set import stream_topics
 from picam_webrtc.settings import AddedCameraSettings

@@ -14,10 +14,10 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.ros.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera_stream import CameraStream
 from picam_webrtc.ros.control_parameters import ControlParameters
-from picam_webrtc.ros.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.life import live
-from picam_webrtc.ros.on_demand import OnDemand
-from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
+from picam_webrtc.ros.node.lifecycle import live
+from picam_webrtc.ros.node.on_demand import OnDemand
+from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.process.sim_time import StampClock

@@ -8,10 +8,10 @@ from rclpy.node import Node
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
-from picam_webrtc.ros.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.life import live
-from picam_webrtc.ros.on_demand import OnDemand
-from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
+from picam_webrtc.ros.node.lifecycle import live
+from picam_webrtc.ros.node.on_demand import OnDemand
+from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher

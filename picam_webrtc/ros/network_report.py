@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from picam_webrtc.ros.diagnostics import Report
+from picam_webrtc.ros.node.diagnostics import Report
 from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 
 WINDOW_S = 5.0

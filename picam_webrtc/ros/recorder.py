@@ -9,7 +9,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.bag_writer import BagWriter, message_class
-from picam_webrtc.ros.on_demand import STEADY
+from picam_webrtc.ros.node.on_demand import STEADY
 
 LOOK_PERIOD_S = 0.5
 """Between two looks for topics that have come."""

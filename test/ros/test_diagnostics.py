@@ -6,7 +6,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 
 from picam_webrtc.ros import composed
-from picam_webrtc.ros.diagnostics import Report, diagnostics
+from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.process.runtime import Runtime
 from test.ros.support import running_loop, running_node, wait_until
 

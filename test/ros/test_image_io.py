@@ -9,7 +9,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.on_demand import OnDemand
+from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
 from picam_webrtc.ros.topics.messages import image_message
 from test.ros.support import on_spin_thread, running_node, wait_until

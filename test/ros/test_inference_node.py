@@ -19,7 +19,7 @@ from picam_webrtc.detection_json import detections_from_json
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros import inference_node
-from picam_webrtc.ros.diagnostics import inference_report
+from picam_webrtc.ros.node.diagnostics import inference_report
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of

@@ -12,9 +12,9 @@ from rclpy.parameter import Parameter
 
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.test_pattern import TestPatternSource
-from picam_webrtc.ros.life import ManagedLife
-from picam_webrtc.ros.on_demand import OnDemand
-from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.node.lifecycle import ManagedLife
+from picam_webrtc.ros.node.on_demand import OnDemand
+from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs, speaking_for
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.settings import CameraSettings

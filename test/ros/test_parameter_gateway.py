@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from picam_webrtc.errors import ParameterError
-from picam_webrtc.ros.parameter_gateway import RosParameterGateway
-from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
+from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.web.parameters import ParameterDescription
 from test.ros.support import running_node

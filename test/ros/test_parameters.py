@@ -8,7 +8,7 @@ from rclpy.parameter import Parameter
 
 from picam_webrtc.declaration import Param, Settings
 from picam_webrtc.errors import ModelError, SettingError
-from picam_webrtc.ros.parameters import NodeParameters
+from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.settings import CameraSettings, InferenceSettings, WebRtcSettings
 from test.ros.support import running_node
 

@@ -23,7 +23,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.life import ManageableNode
+from picam_webrtc.ros.node.lifecycle import ManageableNode
 from picam_webrtc.ros.process.memory import keep_what_is_loaded
 from picam_webrtc.ros.process.shared_memory import remove_orphans, shortage, use_profile
 

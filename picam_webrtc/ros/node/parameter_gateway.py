@@ -13,7 +13,7 @@ from rclpy.task import Future
 
 from picam_webrtc.errors import ParameterError
 from picam_webrtc.latest import call_on_loop
-from picam_webrtc.ros.parameters import CHOICES_PREFIX, FLOAT_MAX, INT64_MAX
+from picam_webrtc.ros.node.parameters import CHOICES_PREFIX, FLOAT_MAX, INT64_MAX
 from picam_webrtc.web.parameters import NodeDescription, ParameterDescription
 
 ANSWER_TIMEOUT_S = 2.0
