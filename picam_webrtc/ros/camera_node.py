@@ -11,9 +11,9 @@ from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
 from picam_webrtc.camera.source import FrameSource, make_source
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.calibration_store import CalibrationStore
-from picam_webrtc.ros.camera_stream import CameraStream
-from picam_webrtc.ros.control_parameters import ControlParameters
+from picam_webrtc.ros.camera.calibration_store import CalibrationStore
+from picam_webrtc.ros.camera.camera_stream import CameraStream
+from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
 from picam_webrtc.ros.node.lifecycle import live
 from picam_webrtc.ros.node.on_demand import OnDemand

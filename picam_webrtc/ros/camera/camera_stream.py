@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from picam_webrtc.camera.jpeg import JpegEncoder
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.calibration_store import CalibrationStore
+from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.topics.messages import camera_info_message, compressed_message
