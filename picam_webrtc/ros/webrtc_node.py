@@ -8,15 +8,15 @@ from rclpy.node import Node
 from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
-from picam_webrtc.ros.network_report import network_report
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.node.lifecycle import ManageableNode, live
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, background, run
-from picam_webrtc.ros.stream_health import health
-from picam_webrtc.ros.stream_set import StreamSet, stream_topics
+from picam_webrtc.ros.streams.network_report import network_report
+from picam_webrtc.ros.streams.stream_health import health
+from picam_webrtc.ros.streams.stream_set import StreamSet, stream_topics
 from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.settings import WebRtcSettings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from picam_webrtc.ros.discovery import picture_topics, stream_name
+from picam_webrtc.ros.streams.discovery import picture_topics, stream_name
 
 IMAGE, COMPRESSED = ["sensor_msgs/msg/Image"], ["sensor_msgs/msg/CompressedImage"]
 

@@ -204,7 +204,7 @@ async def test_two_cameras_in_one_process_are_four_streams_and_another_one_is_ad
 
         with (
             node_process("picam_webrtc.ros.camera_node", SMALL, "-r", "__ns:=/left"),
-            node_process("picam_webrtc.ros.add_streams", arguments=["left_raw=/left/image_raw"]) as adding,
+            node_process("picam_webrtc.ros.streams.add_streams", arguments=["left_raw=/left/image_raw"]) as adding,
         ):
             wait_until(lambda: "left_raw" in stream_names(url), "the added stream")
             async with viewer(url) as watching:

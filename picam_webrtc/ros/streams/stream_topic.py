@@ -12,10 +12,10 @@ from sensor_msgs.msg import CameraInfo
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.network_report import CODED_SUFFIXES, EventRate, Feed
 from picam_webrtc.ros.node.on_demand import STEADY
 from picam_webrtc.ros.process.memory import tidy
 from picam_webrtc.ros.process.sim_time import StampClock
+from picam_webrtc.ros.streams.network_report import CODED_SUFFIXES, EventRate, Feed
 from picam_webrtc.ros.topics.compressed_io import CompressedSubscription
 from picam_webrtc.ros.topics.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.topics.image_io import ImageSubscription, LocalTopics

@@ -6,9 +6,9 @@ import time
 from rclpy.node import Node
 
 from picam_webrtc.errors import SettingError
-from picam_webrtc.ros.discovery import picture_topics, stream_name
-from picam_webrtc.ros.network_report import Feed
-from picam_webrtc.ros.stream_topic import CallSoon, StreamTopic
+from picam_webrtc.ros.streams.discovery import picture_topics, stream_name
+from picam_webrtc.ros.streams.network_report import Feed
+from picam_webrtc.ros.streams.stream_topic import CallSoon, StreamTopic
 from picam_webrtc.ros.topics.encoded_topic import EncodedTopic
 from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.video_messages import VideoMessages, video_messages

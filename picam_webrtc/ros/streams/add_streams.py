@@ -17,7 +17,7 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.node.on_demand import STEADY
 from picam_webrtc.ros.process.runtime import Runtime, run
-from picam_webrtc.ros.stream_set import stream_topics
+from picam_webrtc.ros.streams.stream_set import stream_topics
 from picam_webrtc.settings import AddedCameraSettings
 
 CHECK_PERIOD_S = 2.0

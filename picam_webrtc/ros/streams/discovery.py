@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from picam_webrtc.ros.network_report import CODED_SUFFIXES
-from picam_webrtc.ros.stream_topic import COMPRESSED_IMAGE, IMAGE
+from picam_webrtc.ros.streams.network_report import CODED_SUFFIXES
+from picam_webrtc.ros.streams.stream_topic import COMPRESSED_IMAGE, IMAGE
 
 UNDECODABLE_SUFFIXES = ("/compressedDepth", "/theora", "/ffmpeg", "/zstd")
 """Transports whose messages are CompressedImage by type and something of their own inside."""

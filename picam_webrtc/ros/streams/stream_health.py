@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from picam_webrtc.ros.node.diagnostics import Report
-from picam_webrtc.ros.stream_topic import StreamTopic
+from picam_webrtc.ros.streams.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnapshot
 
