@@ -34,7 +34,7 @@ ONE_DOOR = {
     "aiohttp.web": ("web/",),
     "aiortc": ("streaming/session/peer.py",),
     "av": ("streaming/encode/encoders.py", "streaming/session/peer.py", "camera/video_file.py", "camera/compressed.py"),
-    "rosbags": ("camera/bag.py", "ros/bag_writer.py"),
+    "rosbags": ("camera/bag.py", "ros/recording/bag_writer.py"),
     "ai_edge_litert": ("inference/model.py",),
     "tflite_runtime": ("inference/model.py",),
     "picamera2": ("camera/picamera2.py",),

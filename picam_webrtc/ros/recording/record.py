@@ -14,9 +14,9 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.launching import recorded_topics
-from picam_webrtc.ros.bag_writer import BagWriter
 from picam_webrtc.ros.process.runtime import Runtime, run
-from picam_webrtc.ros.recorder import Recorder
+from picam_webrtc.ros.recording.bag_writer import BagWriter
+from picam_webrtc.ros.recording.recorder import Recorder
 
 
 async def wire(output: Path, topics: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:

@@ -8,8 +8,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.bag_writer import BagWriter, message_class
 from picam_webrtc.ros.node.on_demand import STEADY
+from picam_webrtc.ros.recording.bag_writer import BagWriter, message_class
 
 LOOK_PERIOD_S = 0.5
 """Between two looks for topics that have come."""
