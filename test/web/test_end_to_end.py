@@ -14,8 +14,8 @@ import pytest
 import skimage
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.launching import camera_streams
 from picam_webrtc.models import fetch
+from picam_webrtc.ros.launching import camera_streams
 from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
 from test.film import film_of
 from test.pipeline import NodeProcess, node_process

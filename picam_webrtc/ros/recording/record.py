@@ -13,7 +13,7 @@ from pathlib import Path
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.utilities import remove_ros_args
 
-from picam_webrtc.launching import recorded_topics
+from picam_webrtc.ros.launching import recorded_topics
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.recording.bag_writer import BagWriter
 from picam_webrtc.ros.recording.recorder import Recorder
