@@ -17,7 +17,7 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.rtp.outlet import OutletCounts
-from picam_webrtc.streaming.rtp.payloads import cut
+from picam_webrtc.streaming.rtp.payloads import PacketizedFrame, cut
 from picam_webrtc.streaming.session.session import Session
 from picam_webrtc.streaming.session.sessions import Sessions
 
@@ -37,11 +37,11 @@ def picture_frame(count: int = 0, width: int = 320, height: int = 240) -> Frame:
     return Frame(moving_picture(width, height, count), "bgr8", 10**18 + count * FRAME_NS, "camera")
 
 
-def coded(number: int, *, keyframe: bool = False, key: RenditionKey = H264_FULL, size: int = 3000) -> EncodedFrame:
+def coded(number: int, *, keyframe: bool = False, key: RenditionKey = H264_FULL, size: int = 3000) -> PacketizedFrame:
     """Frame `number` of a rendition whose frames all have three packets."""
     data = b"\x00\x00\x00\x01" + bytes([0x65 if keyframe else 0x41]) + bytes([number % 255 + 1]) * size
     payloads = cut(Codec.H264, data)
-    return EncodedFrame(
+    return PacketizedFrame(
         key=key,
         data=data,
         keyframe=keyframe,
@@ -83,7 +83,7 @@ class FakeOutlet:
     """Keeps what is sent; takes nothing while `full`. Sequence numbers are packet indices."""
 
     full: bool = False
-    frames: list[EncodedFrame] = field(default_factory=list)
+    frames: list[PacketizedFrame] = field(default_factory=list)
     resent: list[int] = field(default_factory=list)
     told: list[Detections] = field(default_factory=list)
     described: list[EncodedFrame] = field(default_factory=list)
@@ -91,7 +91,7 @@ class FakeOutlet:
     path: str = "fake"
     most_waiting: int = 1
 
-    def send(self, frame: EncodedFrame) -> bool:
+    def send(self, frame: PacketizedFrame) -> bool:
         if not self.full:
             self.frames.append(frame)
             self.counts.bytes += frame.payload_bytes
@@ -106,7 +106,7 @@ class FakeOutlet:
     def packet_index(self, sequence: int) -> int | None:
         return sequence
 
-    def resend(self, frame: EncodedFrame, number: int) -> None:
+    def resend(self, frame: PacketizedFrame, number: int) -> None:
         self.resent.append(frame.first_packet + number)
 
 

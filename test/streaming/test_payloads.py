@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picam_webrtc.streaming.encode import nal
-from picam_webrtc.streaming.encode.rendition import Codec
-from picam_webrtc.streaming.rtp.payloads import MAX_PAYLOAD, cut
+from picam_webrtc.streaming.encode.rendition import FULL, LOWEST, Codec, RenditionKey
+from picam_webrtc.streaming.rtp.payloads import MAX_PAYLOAD, Packetizer, cut
+from test.streaming.fakes import coded
 
 sizes = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 
@@ -59,3 +60,13 @@ def test_parameter_sets_travel_together_and_needless_units_not_at_all() -> None:
 def test_nothing_gives_nothing() -> None:
     assert cut(Codec.H264, b"") == ()
     assert cut(Codec.VP8, b"") == ()
+
+
+def test_packets_of_each_rendition_are_counted_on() -> None:
+    packetizer, full, lowest = Packetizer(), RenditionKey(Codec.H264, FULL), RenditionKey(Codec.H264, LOWEST)
+
+    frames = [packetizer.packetize(coded(0, key=key, size=size)) for key, size in ((full, 3000), (lowest, 900)) * 2]
+
+    assert [(frame.key, frame.first_packet) for frame in frames] == [(full, 0), (lowest, 0), (full, 3), (lowest, 1)]
+    assert [len(frame.payloads) for frame in frames] == [3, 1, 3, 1]
+    assert [frame.payload_bytes for frame in frames] == [sum(map(len, frame.payloads)) for frame in frames]

@@ -1,5 +1,7 @@
 """Headers as aiortc reads them, numbers that continue, reports that tell the time."""
 
+from dataclasses import replace
+
 import pytest
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
@@ -92,9 +94,7 @@ def test_packets_of_one_size_are_one_run() -> None:
 
 def test_a_small_packet_in_front_is_a_run_of_its_own() -> None:
     frame = coded(0, size=5000)
-    with_parameters = type(frame)(
-        **{name: getattr(frame, name) for name in frame.__slots__} | {"payloads": (b"\x78small", *frame.payloads)}
-    )
+    with_parameters = replace(frame, payloads=(b"\x78small", *frame.payloads))
     runs = lay_out(with_parameters, LAYOUT, tag_size=10).runs
 
     assert [(run.first, run.last) for run in runs] == [(0, 1), (1, len(frame.payloads) + 1)]
@@ -121,9 +121,7 @@ def test_a_sender_report_tells_what_a_frame_captured_now_would_be_called() -> No
 
 def test_stamps_that_are_no_wall_clock_count_from_the_end_of_encoding() -> None:
     frame = coded(30)
-    recorded = type(frame)(
-        **{name: getattr(frame, name) for name in frame.__slots__} | {"encoded_ns": 3600 * SECOND_NS}
-    )
+    recorded = replace(frame, encoded_ns=3600 * SECOND_NS)
 
     assert SenderClock().stamp(recorded, 3600 * SECOND_NS + SECOND_NS // 10)[1] == frame.timestamp + 9_000
 

@@ -46,10 +46,10 @@ class RenditionKey:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One coded picture, and the RTP payloads it was cut into, for all viewers together.
+    """One coded picture, for all viewers together.
 
     `timestamp` counts VIDEO_CLOCK_HZ, ever upwards; `stamp_ns` (capture), `received_ns` (arrival in the stream) and
-    `encoded_ns` (end of encoding) are CLOCK_REALTIME; `first_packet` counts the rendition's packets before this frame.
+    `encoded_ns` (end of encoding) are CLOCK_REALTIME.
     """
 
     key: RenditionKey
@@ -61,6 +61,3 @@ class EncodedFrame:
     encoded_ns: int
     width: int
     height: int
-    payloads: tuple[bytes, ...]
-    payload_bytes: int
-    first_packet: int

@@ -16,7 +16,6 @@ from picam_webrtc.streaming.encode.encoders import (
 )
 from picam_webrtc.streaming.encode.keyframes import KeyframeGate
 from picam_webrtc.streaming.encode.rendition import LADDER, EncodedFrame, RenditionKey
-from picam_webrtc.streaming.rtp.payloads import cut
 
 ENCODER_BACKLOG = 8
 """Pictures an encoder may hold back before their sources are forgotten; hardware holds one or two."""
@@ -64,7 +63,6 @@ class RenditionEncoder:
         self._encoder: VideoEncoder | None = None
         self._pixels: Pixels | None = None
         self._sources: dict[int, Source] = {}
-        self._packets = 0
         self.apply(settings)
 
     def apply(self, settings: WebRtcSettings) -> None:
@@ -138,9 +136,6 @@ class RenditionEncoder:
 
     def _coded(self, picture: EncodedPicture, pixels: Pixels, encode_ns: int) -> EncodedFrame:
         source = self._sources.pop(picture.timestamp, None)
-        payloads = cut(self.key.codec, picture.data)
-        first_packet = self._packets
-        self._packets += len(payloads)
         self.counts.frames += 1
         self.counts.bytes += len(picture.data)
         self.counts.encode_ns += encode_ns
@@ -155,7 +150,4 @@ class RenditionEncoder:
             encoded_ns=time.time_ns(),
             width=pixels.shape[1],
             height=pixels.shape[0] * 2 // 3,
-            payloads=payloads,
-            payload_bytes=sum(map(len, payloads)),
-            first_packet=first_packet,
         )

@@ -10,6 +10,7 @@ from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
 
 LONGEST_REPLAY_S = 0.3
 """How old a key frame may be for a new viewer to start from it instead of from a new one."""
@@ -37,21 +38,21 @@ class History:
     """The newest key frame of a rendition and what followed it: for lost packets, and for viewers that join now."""
 
     def __init__(self) -> None:
-        self._frames: deque[EncodedFrame] = deque(maxlen=HISTORY_FRAMES)
+        self._frames: deque[PacketizedFrame] = deque(maxlen=HISTORY_FRAMES)
         self._since_s = 0.0
 
-    def add(self, frame: EncodedFrame, now_s: float) -> None:
+    def add(self, frame: PacketizedFrame, now_s: float) -> None:
         if frame.keyframe:
             self._frames.clear()
             self._since_s = now_s
         self._frames.append(frame)
 
-    def replay(self, now_s: float) -> list[EncodedFrame]:
+    def replay(self, now_s: float) -> list[PacketizedFrame]:
         """Everything since the key frame, or nothing where that is too long ago."""
         fresh = self._frames and self._frames[0].keyframe and now_s - self._since_s <= LONGEST_REPLAY_S
         return list(self._frames) if fresh else []
 
-    def packet(self, index: int) -> tuple[EncodedFrame, int] | None:
+    def packet(self, index: int) -> tuple[PacketizedFrame, int] | None:
         """The frame that packet `index` of the rendition is of, and its number in there."""
         for frame in reversed(self._frames):
             if index >= frame.first_packet:
@@ -95,7 +96,7 @@ class Broadcast:
             del self._viewers[viewer]
             self._update_renditions()
 
-    def deliver(self, frame: EncodedFrame) -> None:
+    def deliver(self, frame: PacketizedFrame) -> None:
         """Hand a frame to everyone whom it concerns."""
         history = self._histories.get(frame.key)
         if history is None:

@@ -17,6 +17,7 @@ from picam_webrtc.streaming.fanout.broadcast import Broadcast
 from picam_webrtc.streaming.fanout.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.payloads import Packetizer
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Stream:
         self._track_announced = False
         self._encoding = EncodingOnDemand(settings, self._deliver)
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
+        self._packetizer = Packetizer()
         self._jpeg = JpegFeed(settings.mjpeg_frame_rate, settings.mjpeg_quality)
         self._detections: DetectionsFeed | None = None
         self._inference_ns = 0
@@ -167,4 +169,7 @@ class Stream:
         self._newest = frame
         # Data channels are flushed by tasks. One turn of the loop lets what belongs to a frame go out before it.
         self._broadcast.describe(frame)
-        asyncio.get_running_loop().call_soon(self._broadcast.deliver, frame)
+        asyncio.get_running_loop().call_soon(self._send, frame)
+
+    def _send(self, frame: EncodedFrame) -> None:
+        self._broadcast.deliver(self._packetizer.packetize(frame))

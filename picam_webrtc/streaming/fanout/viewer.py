@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, RenditionKey
 from picam_webrtc.streaming.fanout.adaptation import CRUSHING_LOSS, Adaptation, Report
 from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
 from picam_webrtc.streaming.rtp.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0
@@ -29,7 +30,7 @@ below: its receiver estimates half as much again as it is sent, and the margin l
 class PacketHistory(Protocol):
     """The packets of a rendition since its last key frame."""
 
-    def packet(self, index: int) -> tuple[EncodedFrame, int] | None:
+    def packet(self, index: int) -> tuple[PacketizedFrame, int] | None:
         """The frame that packet is of, and its number in there."""
 
 
@@ -89,7 +90,7 @@ class Viewer:
         self._drained_at_s = 0.0
         self._measured = self.joined_s, 0
 
-    def take(self, frame: EncodedFrame, history: PacketHistory) -> None:
+    def take(self, frame: PacketizedFrame, history: PacketHistory) -> None:
         """Pass on a frame of any rendition, if it is one for this viewer."""
         if frame.keyframe and frame.key == self.wanted != self.rendition:
             self.rendition = self.wanted
@@ -167,7 +168,7 @@ class Viewer:
         squeezed = self.rendition.rung == LOWEST and fitting < nominal and self.sent_bitrate >= FILLED * fitting
         return self.adaptation.decide(self.sent_bitrate, now_s, squeezed=squeezed)
 
-    def _sent(self, frame: EncodedFrame) -> None:
+    def _sent(self, frame: PacketizedFrame) -> None:
         self.counts.frames_sent += 1
         self._awaits_keyframe = False
         if frame.keyframe:

@@ -13,6 +13,7 @@ from picam_webrtc.streaming.fanout.metadata import MetadataChannel
 from picam_webrtc.streaming.rtp.header import HEADER_TAIL, RTP_TIMESTAMP_MASK, RtpParameters, header, unwrapped
 from picam_webrtc.streaming.rtp.packets import Run, Template, TemplateCache
 from picam_webrtc.streaming.rtp.path import Path
+from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
 from picam_webrtc.streaming.rtp.srtp import Protector, Scratch
 
 
@@ -37,13 +38,13 @@ class Outlet(Protocol):
     def path(self) -> str:
         """How packets travel, in a word."""
 
-    def send(self, frame: EncodedFrame) -> bool:
+    def send(self, frame: PacketizedFrame) -> bool:
         """Send the frame, or return False when there is no room: the next that is sent is then a key frame."""
 
     def packet_index(self, sequence: int) -> int | None:
         """Which packet of its rendition went out with that sequence number; None for none that is known."""
 
-    def resend(self, frame: EncodedFrame, number: int) -> None:
+    def resend(self, frame: PacketizedFrame, number: int) -> None:
         """Send a packet of a frame again."""
 
     def describe(self, frame: EncodedFrame) -> None:
@@ -98,7 +99,7 @@ class RtpOutlet:
     def path(self) -> str:
         return self._path.name if self._path is not None else ""
 
-    def send(self, frame: EncodedFrame) -> bool:
+    def send(self, frame: PacketizedFrame) -> bool:
         self._path = path = self._current_path()
         if path is None:
             return False
@@ -124,7 +125,7 @@ class RtpOutlet:
             return None
         return unwrapped((sequence - self._offset) & 0xFFFF, self._next_index - 1)
 
-    def resend(self, frame: EncodedFrame, number: int) -> None:
+    def resend(self, frame: PacketizedFrame, number: int) -> None:
         """In the retransmission format where it was negotiated, else the very same packet again."""
         path = self._current_path()
         if path is None:
@@ -147,7 +148,7 @@ class RtpOutlet:
         if channel is not None:
             channel.send_detections(detections)
 
-    def _encrypt(self, template: Template, frame: EncodedFrame) -> None:
+    def _encrypt(self, template: Template, frame: PacketizedFrame) -> None:
         """Put the viewer's packets into the scratch buffer. This loop is most of what a viewer costs."""
         scratch, size = self._bench.scratch, len(template.data)
         scratch.hold(size)
@@ -161,7 +162,7 @@ class RtpOutlet:
             protect(scratch, offset, length)
             sequence += 1
 
-    def _again(self, frame: EncodedFrame, number: int) -> bytes:
+    def _again(self, frame: PacketizedFrame, number: int) -> bytes:
         parameters, payload = self._parameters, frame.payloads[number]
         sequence = frame.first_packet + number + self._offset
         marker = number + 1 == len(frame.payloads)

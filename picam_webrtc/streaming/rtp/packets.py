@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from picam_webrtc.streaming.encode.rendition import EncodedFrame
 from picam_webrtc.streaming.rtp.header import HEADER_SIZE, MARKER, VERSION_WITH_EXTENSION, ExtensionLayout
+from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class TemplateCache:
     """The templates of the frame that is being sent; the next frame replaces them."""
 
     def __init__(self) -> None:
-        self._frame: EncodedFrame | None = None
+        self._frame: PacketizedFrame | None = None
         self._templates: dict[tuple[ExtensionLayout, int], Template] = {}
 
-    def get(self, frame: EncodedFrame, layout: ExtensionLayout, tag_size: int) -> Template:
+    def get(self, frame: PacketizedFrame, layout: ExtensionLayout, tag_size: int) -> Template:
         if frame is not self._frame:
             self._frame = frame
             self._templates = {}
@@ -46,7 +46,7 @@ class TemplateCache:
         return template
 
 
-def lay_out(frame: EncodedFrame, layout: ExtensionLayout, tag_size: int) -> Template:
+def lay_out(frame: PacketizedFrame, layout: ExtensionLayout, tag_size: int) -> Template:
     extension = layout.block(frame.encoded_ns, frame.keyframe)
     start = bytes([VERSION_WITH_EXTENSION]) + bytes(HEADER_SIZE - 1) + extension
     gap = bytes(tag_size)

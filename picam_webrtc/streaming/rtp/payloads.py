@@ -1,9 +1,11 @@
 """Coded frames cut into RTP payloads: H.264 (RFC 6184, packetization mode 1) and VP8 (RFC 7741)."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from picam_webrtc.streaming.encode import nal
-from picam_webrtc.streaming.encode.rendition import Codec
+from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame, RenditionKey
 
 MAX_PAYLOAD = 1200
 """Bytes. With RTP, SRTP, TURN, UDP and IPv6 around it a packet stays below every usual path's MTU."""
@@ -15,6 +17,34 @@ NEEDLESS_UNITS = frozenset({nal.SEI, nal.AUD, nal.FILLER})
 """NAL units that no viewer needs."""
 VP8_START, VP8_CONTINUED = b"\x10", b"\x00"
 """Payload descriptors without a picture id, so that all viewers get the same bytes whenever they joined."""
+FRAME_FIELDS = tuple(one.name for one in fields(EncodedFrame))
+
+
+@dataclass(frozen=True, slots=True)
+class PacketizedFrame(EncodedFrame):
+    """A coded frame and the RTP payloads it was cut into, for all viewers together.
+
+    `first_packet` counts the rendition's packets before this frame.
+    """
+
+    payloads: tuple[bytes, ...]
+    payload_bytes: int
+    first_packet: int
+
+
+class Packetizer:
+    """Cuts a stream's frames, each once, and counts the packets of every rendition."""
+
+    def __init__(self) -> None:
+        self._packets = Counter[RenditionKey]()
+
+    def packetize(self, frame: EncodedFrame) -> PacketizedFrame:
+        payloads = cut(frame.key.codec, frame.data)
+        first_packet = self._packets[frame.key]
+        self._packets[frame.key] += len(payloads)
+        coded = {name: getattr(frame, name) for name in FRAME_FIELDS}
+        payload_bytes = sum(map(len, payloads))
+        return PacketizedFrame(**coded, payloads=payloads, payload_bytes=payload_bytes, first_packet=first_packet)
 
 
 def cut(codec: Codec, data: bytes) -> tuple[bytes, ...]:
