@@ -1,8 +1,8 @@
 """Viewers share what is encoded; what nobody needs is not encoded."""
 
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
-from picam_webrtc.streaming.fanout.adaptation import Report
 from picam_webrtc.streaming.fanout.broadcast import HISTORY_FRAMES, Broadcast
+from picam_webrtc.streaming.rtp.reports import Report
 from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 
 H264_HALF, VP8_FULL = RenditionKey(Codec.H264, 1), RenditionKey(Codec.VP8, 0)

@@ -1,7 +1,6 @@
 """Which rendition a viewer can take, from what it reports: a pure state machine, told the time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 HEAVY_LOSS, CRUSHING_LOSS = 0.10, 0.35
 """Fractions of packets. Up to the first, retransmission repairs a link that is merely noisy."""
@@ -18,16 +17,6 @@ FIRST_CALM_S, LONGEST_CALM_S = 8.0, 120.0
 TRIAL_S = 10.0
 DESPERATE_REQUESTS, DESPERATE_S = 4, 3.0
 """So many lost pictures within so short a time are a sign in themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a viewer's receiver report says: `loss` since the last one (0 to 1), `packets_lost` in all."""
-
-    loss: float
-    packets_lost: int
-    jitter_s: float
-    rtt_s: float | None
 
 
 class Adaptation:

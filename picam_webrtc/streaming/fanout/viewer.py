@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, RenditionKey
-from picam_webrtc.streaming.fanout.adaptation import CRUSHING_LOSS, Adaptation, Report
+from picam_webrtc.streaming.fanout.adaptation import CRUSHING_LOSS, Adaptation
 from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
+from picam_webrtc.streaming.rtp.reports import Report
 from picam_webrtc.streaming.rtp.retransmission import RetransmissionBudget
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 8.0

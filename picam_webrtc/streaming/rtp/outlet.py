@@ -9,7 +9,6 @@ from typing import Protocol
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import EncodedFrame
-from picam_webrtc.streaming.fanout.metadata import MetadataChannel
 from picam_webrtc.streaming.rtp.header import HEADER_TAIL, RTP_TIMESTAMP_MASK, RtpParameters, header, unwrapped
 from picam_webrtc.streaming.rtp.packets import Run, Template, TemplateCache
 from picam_webrtc.streaming.rtp.path import Path
@@ -54,6 +53,15 @@ class Outlet(Protocol):
         """Send what was found in a frame, to a viewer that wants to know; never blocks."""
 
 
+class FrameMetadata(Protocol):
+    """What travels beside the pictures; never blocks."""
+
+    def describe(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
+        """Tell about a frame whose packets carry that RTP timestamp."""
+
+    def send_detections(self, detections: Detections) -> None: ...
+
+
 @dataclass(slots=True)
 class Workbench:
     """What the outlets of one loop share while they send."""
@@ -76,7 +84,7 @@ class RtpOutlet:
         parameters: RtpParameters,
         protector: Protector,
         current_path: Callable[[], Path | None],
-        metadata: Callable[[], MetadataChannel | None],
+        metadata: Callable[[], FrameMetadata | None],
         bench: Workbench,
     ) -> None:
         """`metadata` gives the viewer's data channel, once it has opened one."""

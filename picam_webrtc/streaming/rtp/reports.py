@@ -1,8 +1,9 @@
 """The arithmetic of sender and receiver reports (RFC 3550, section 6.4)."""
 
+from dataclasses import dataclass
+
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, EncodedFrame
-from picam_webrtc.streaming.fanout.adaptation import Report
 
 NTP_EPOCH_S = 2_208_988_800
 """From 1900, where NTP counts from, to 1970."""
@@ -10,6 +11,16 @@ OLDEST_FRAME_NS = 10 * NANOSECONDS
 FRACTION = 65536
 """Round trips are counted in 1/65536 s."""
 MEMORY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a viewer's receiver report says: `loss` since the last one (0 to 1), `packets_lost` in all."""
+
+    loss: float
+    packets_lost: int
+    jitter_s: float
+    rtt_s: float | None
 
 
 def ntp_time(time_ns: int) -> int:

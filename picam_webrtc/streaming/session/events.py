@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from picam_webrtc.streaming.encode.rendition import Codec
-from picam_webrtc.streaming.fanout.adaptation import Report
 from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.reports import Report
 
 
 class PeerEvents(Protocol):

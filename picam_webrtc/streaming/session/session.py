@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec
-from picam_webrtc.streaming.fanout.adaptation import Report
 from picam_webrtc.streaming.fanout.snapshot import ViewerSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
+from picam_webrtc.streaming.rtp.reports import Report
 
 
 class Session:
