@@ -23,7 +23,8 @@ from picam_webrtc.streaming.encode.encoders import (
     EncoderFactory,
     X264Encoder,
 )
-from picam_webrtc.streaming.encode.encoding_on_demand import HANDOFF_LIMIT, EncodingOnDemand, Handoff
+from picam_webrtc.streaming.encode.encoding_on_demand import EncodingOnDemand
+from picam_webrtc.streaming.encode.handoff import HANDOFF_LIMIT, Handoff
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder, Source
 from test.streaming.fakes import H264_FULL, FakeTime, coded, moving_picture, picture_frame, until

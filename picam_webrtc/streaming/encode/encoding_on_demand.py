@@ -1,75 +1,22 @@
-"""Encoding while somebody needs it: the encode thread's life, and the way of its frames to the asyncio loop."""
+"""Encoding while somebody needs it: when the encode thread runs, and what it encodes."""
 
 import asyncio
 import secrets
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
-from picam_webrtc.latest import NEWEST_ALONE, call_on_loop
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.clock import MediaClock
 from picam_webrtc.streaming.encode.encode_thread import EncodeThread
 from picam_webrtc.streaming.encode.encoders import EncoderFactory
+from picam_webrtc.streaming.encode.handoff import Handoff
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 
-HANDOFF_LIMIT = 16
-"""Coded frames on their way to the loop; a loop that is further behind loses frames up to the next key frame."""
 NOTABLE_CHANGE = {Codec.H264: 0.1, Codec.VP8: 0.3}
 """Relative changes of the bitrate that are carried out: VP8 pays for each with a key frame."""
-
-
-class Handoff:
-    """Coded frames from the encode thread to the loop: in order, bounded, never with a frame missing in between."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[EncodedFrame], None]) -> None:
-        self._loop = loop
-        self._deliver = deliver
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._broken: set[RenditionKey] = set()
-        self.dropped = 0
-
-    def put(self, frame: EncodedFrame) -> bool:
-        """From the encode thread. False when the frame was dropped and the rendition needs a key frame."""
-        with self._lock:
-            if self._waiting >= HANDOFF_LIMIT or (frame.key in self._broken and not frame.keyframe):
-                self._broken.add(frame.key)
-                self.dropped += 1
-                return False
-            self._broken.discard(frame.key)
-            self._waiting += 1
-        return call_on_loop(self._loop, self._arrive, frame)
-
-    def _arrive(self, frame: EncodedFrame) -> None:
-        with self._lock:
-            self._waiting -= 1
-        self._deliver(frame)
-
-
-class DetectionsFeed:
-    """Detections from any thread to the loop: in order, and bounded, since a late one is worth nothing."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[Detections], None]) -> None:
-        self._loop = loop
-        self._deliver = deliver
-        self._lock = threading.Lock()
-        self._waiting = 0
-
-    def put(self, detections: Detections) -> None:
-        with self._lock:
-            if self._waiting >= HANDOFF_LIMIT:
-                return
-            self._waiting += 1
-        call_on_loop(self._loop, self._arrive, detections)
-
-    def _arrive(self, detections: Detections) -> None:
-        with self._lock:
-            self._waiting -= 1
-        self._deliver(detections)
 
 
 @dataclass(slots=True)

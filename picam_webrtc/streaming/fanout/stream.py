@@ -9,11 +9,12 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
-from picam_webrtc.streaming.encode.encoding_on_demand import DetectionsFeed, EncodingOnDemand
+from picam_webrtc.streaming.encode.encoding_on_demand import EncodingOnDemand
 from picam_webrtc.streaming.encode.jpeg import JpegFeed, JpegPicture
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 from picam_webrtc.streaming.fanout.broadcast import Broadcast
+from picam_webrtc.streaming.fanout.detections_feed import DetectionsFeed
 from picam_webrtc.streaming.fanout.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
