@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
@@ -22,7 +23,7 @@ def frame_of(pixels: Pixels, number: int) -> Frame:
 def publish(_reliability: str, frames: int) -> None:
     matched = threading.Event()
     with Runtime([]) as runtime:
-        publisher = ImagePublisher(runtime.node("publisher"), TOPIC, LocalTopics(), lambda _: matched.set())
+        publisher = ImagePublisher(runtime.node("publisher", Node), TOPIC, LocalTopics(), lambda _: matched.set())
         runtime.spin()
         assert matched.wait(START_TIMEOUT_S)
         pixels = BufferPool((HEIGHT, WIDTH, 3), lambda pixels: np.copyto(pixels, picture())).take()  # as sources do
@@ -38,7 +39,7 @@ def subscribe(reliability: str) -> None:
         reception.take(frame.stamp_ns, frame.frame_id)
 
     with Runtime([]) as runtime:
-        node = runtime.node("subscriber")
+        node = runtime.node("subscriber", Node)
         if reliability == "reliable":
             ImageSubscription(node, TOPIC, LocalTopics(), take)
         else:

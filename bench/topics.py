@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from domain_coordinator import domain_id
+from rclpy.node import Node
 
 from bench import bandwidth, pipelines
 from bench.our_images import frame_of
@@ -46,7 +47,7 @@ def composed_ms_per_hop() -> float:
     """Median over frames that go from `publish` through a topic of this process to another thread."""
     slot, local, times_ms = Latest[Frame](), LocalTopics(), list[float]()
     with Runtime([]) as runtime:
-        node = runtime.node("composed")
+        node = runtime.node("composed", Node)
         publisher = ImagePublisher(node, TOPIC, local, lambda _: None)
         subscription = ImageSubscription(node, TOPIC, local, slot.put)
         runtime.spin()

@@ -15,7 +15,7 @@ from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera.camera_stream import CameraStream
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.node.lifecycle import live
+from picam_webrtc.ros.node.lifecycle import ManageableNode, live
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
@@ -89,7 +89,7 @@ def declare_controls(node: Node, source: FrameSource) -> None:
 async def wire(
     stack: AsyncExitStack, runtime: Runtime, local: LocalTopics, library: CameraLibrary | None = None
 ) -> None:
-    node = runtime.node("camera_node")
+    node = runtime.node("camera_node", ManageableNode)
     forward_logs(stack, node, "camera")
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)

@@ -9,7 +9,7 @@ from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.node.lifecycle import live
+from picam_webrtc.ros.node.lifecycle import ManageableNode, live
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
@@ -119,7 +119,7 @@ async def infer(
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
-    node = runtime.node("inference_node")
+    node = runtime.node("inference_node", ManageableNode)
     forward_logs(stack, node, "inference")
     parameters = NodeParameters(node, InferenceSettings)
     await live(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))

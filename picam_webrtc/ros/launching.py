@@ -11,6 +11,7 @@ import yaml
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import SettingError
+from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
     CameraSettings,
@@ -37,8 +38,6 @@ SMALL_MACHINE_CORES = 4
 """Up to here (every Raspberry Pi) the copies between processes cost more than their isolation is worth."""
 IMAGE_TOPICS = {"processed": "image_processed", "raw": "image_raw"}
 """The streams of one camera and their topics."""
-RECORDED_TOPICS = ("camera_info", "detections", "detections_json", "image_processed/h264", "image_raw/h264")
-RECORDED_GLOBAL_TOPICS = ("/diagnostics", "/rosout", "/parameter_events", "/tf_static")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +155,6 @@ def _recorder(settings: LaunchSettings, cameras: tuple[str, ...]) -> list[Proces
 
 def bag_name(settings: LaunchSettings) -> str:
     return settings.record_to or time.strftime("picam_webrtc_%Y-%m-%d_%H-%M-%S")
-
-
-def recorded_topics(namespaces: Iterable[str]) -> tuple[str, ...]:
-    """The topics worth keeping: small ones, and pictures as coded video only."""
-    local = (f"/{name.strip('/')}/{topic}".replace("//", "/") for name in namespaces for topic in RECORDED_TOPICS)
-    return (*local, *RECORDED_GLOBAL_TOPICS)
 
 
 def log_arguments(level: str) -> list[str]:

@@ -84,7 +84,7 @@ async def _follow(changes: AsyncLatest[WebRtcSettings], sessions: Sessions, stre
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
-    node = runtime.node("webrtc_node")
+    node = runtime.node("webrtc_node", ManageableNode)
     forward_logs(stack, node, "streaming", "web")
     parameters = NodeParameters(node, WebRtcSettings)
     managed = parameters.settings.managed

@@ -9,6 +9,7 @@ import sys
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 
 from picam_webrtc.ros.process.runtime import Runtime
 from test.viewer import viewer
@@ -42,7 +43,7 @@ def main() -> None:
                 messages[status.message] = None
 
     with Runtime([]) as runtime:
-        runtime.node("witness").create_subscription(DiagnosticArray, "/diagnostics", take, 10)
+        runtime.node("witness", Node).create_subscription(DiagnosticArray, "/diagnostics", take, 10)
         runtime.spin()
         rate = asyncio.run(frame_rate(url, stream, seconds))
         runtime.stop_spinning()

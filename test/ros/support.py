@@ -34,7 +34,7 @@ def leaps(numbers: Sequence[int]) -> list[tuple[int, int]]:
 def running_node(name: str, *arguments: str) -> Iterator[tuple[Runtime, Node]]:
     """A node whose callbacks run; `arguments` as on a command line."""
     with Runtime(["test", "--ros-args", *arguments] if arguments else []) as runtime:
-        node = runtime.node(name)
+        node = runtime.node(name, Node)
         yield runtime, node
 
 

@@ -34,7 +34,7 @@ class Robot:
     def __init__(self, runtime: Runtime, device: FakePicamera2) -> None:
         self.runtime, self.device = runtime, device
         self.camera = next(node for node in runtime.executor.get_nodes() if node.get_name() == "camera_node")
-        self.listener: Node = runtime.node("listener")
+        self.listener: Node = runtime.node("listener", Node)
         self.received: dict[str, list[Any]] = {}
 
     def listen(self, message_type: type, topic: str) -> list[Any]:

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 
 from picam_webrtc.ros import composed
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
@@ -48,7 +49,7 @@ def test_at_rest_no_timer_wakes_the_thread_that_spins() -> None:
         try:
             run(composed.wire([""], stack, runtime))
             nodes = runtime.executor.get_nodes()
-            runtime.node("listener").create_subscription(
+            runtime.node("listener", Node).create_subscription(
                 DiagnosticArray, "/diagnostics", lambda message: heard.add(message.status[0].name), 10
             )
             runtime.spin()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -46,7 +47,7 @@ class Robot:
     def __init__(self, runtime: Runtime, image_topics: tuple[str, ...]) -> None:
         self.runtime = runtime
         self.node = next(node for node in runtime.executor.get_nodes() if node.get_name() == "inference_node")
-        self.other = runtime.node("other")
+        self.other = runtime.node("other", Node)
         local = LocalTopics()
         self.cameras = [ImagePublisher(self.other, topic, local, lambda _: None) for topic in image_topics]
         self.stamp_ns = 0

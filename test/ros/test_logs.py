@@ -31,7 +31,7 @@ async def rear() -> AsyncIterator[Rear]:
     """The second of two cameras."""
     with running_node("front") as (runtime, front):
         async with AsyncExitStack() as stack:
-            node = runtime.node("rear")
+            node = runtime.node("rear", Node)
             for one in (front, node):
                 forward_logs(stack, one, "camera")
             runtime.spin()
@@ -95,7 +95,7 @@ def test_where_nobody_knows_the_first_node_speaks(rear: Rear, capfd: pytest.Capt
 async def test_who_leaves_speaks_no_more(rear: Rear, capfd: pytest.CaptureFixture[str]) -> None:
     runtime, _ = rear
     async with AsyncExitStack() as stack:
-        left = runtime.node("left")
+        left = runtime.node("left", Node)
         forward_logs(stack, left, "camera")
     with speaking_for(left):
         ENGINE.info("from beyond")

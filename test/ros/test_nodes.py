@@ -116,13 +116,13 @@ def test_a_signal_ends_the_node_within_two_seconds_with_code_0(
 
 HANGING = """
 import ctypes
-from picam_webrtc.ros.node.lifecycle import ManageableNode
+from rclpy.node import Node
 from picam_webrtc.ros.process.runtime import run
 
-ManageableNode.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
+Node.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
 
 async def wire(stack, runtime):
-    runtime.node("hanging")
+    runtime.node("hanging", Node)
     print("Ready", flush=True)
 
 raise SystemExit(run(wire))

@@ -4,6 +4,7 @@ import json
 from contextlib import AsyncExitStack
 from typing import Any
 
+from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
@@ -35,7 +36,7 @@ def print_line(kind: str, header: Any, content: object) -> None:
 
 
 async def wire(_: AsyncExitStack, runtime: Runtime) -> None:
-    node = runtime.node("vision_listener")
+    node = runtime.node("vision_listener", Node)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     node.create_subscription(Detection2DArray, "detections", print_detections, 10)
     node.create_subscription(LabelInfo, "label_info", print_labels, latched)

@@ -15,20 +15,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.node.lifecycle import ManageableNode
 from picam_webrtc.ros.process.memory import keep_what_is_loaded
 from picam_webrtc.ros.process.shared_memory import remove_orphans, shortage, use_profile
 
 logger = logging.getLogger(__name__)
 
+N = TypeVar("N", bound=Node)
 PACKAGE = "picam_webrtc"
 FAREWELL_TIMEOUT_S = 5.0
 """How long ROS may take to end once everything of ours is closed; `ros2 launch` kills after ten."""
@@ -56,8 +57,9 @@ class Runtime:
         self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
         return self
 
-    def node(self, name: str) -> ManageableNode:
-        node = ManageableNode(name, self.namespace)
+    def node(self, name: str, make: Callable[..., N]) -> N:
+        """A node of the class `make`, which takes a name and a `namespace`."""
+        node = make(name, namespace=self.namespace)
         if self._warning is not None:
             node.get_logger().warning(self._warning)
             self._warning = None

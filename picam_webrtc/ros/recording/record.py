@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
-from picam_webrtc.ros.launching import recorded_topics
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.recording.bag_writer import BagWriter
+from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.ros.recording.recorder import Recorder
 
 
 async def wire(output: Path, topics: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
-    node = runtime.node("record")
+    node = runtime.node("record", Node)
     writer = BagWriter(output)
     writer.open()
     stack.callback(_report, writer, output)

@@ -76,7 +76,7 @@ class StreamKeeper:
 
 
 async def wire(target: str, streams: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
-    node = runtime.node("add_streams")
+    node = runtime.node("add_streams", Node)
     keeper = StreamKeeper(node, target, streams)
     loop = asyncio.get_running_loop()
 
