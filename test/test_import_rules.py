@@ -17,13 +17,38 @@ MAY_IMPORT = {
     **{engine: GROUND_FLOOR | {engine} for engine in ENGINES},
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
-    "launching": GROUND_FLOOR,
     "web": GROUND_FLOOR | ENGINES | {"web"},
-    "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
+    "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models"},
     "__main__": {"ros"},
     "__init__": set(),
 }
 """Part of the package → the parts it may import."""
+
+ROOMS = {
+    "streaming": (
+        {"__init__", "ice_servers"},
+        {"encode"},
+        {"rtp"},
+        {"fanout"},
+        {"session"},
+        {"publish"},
+    ),
+    "ros": (
+        {"process"},
+        {"topics"},
+        {"node"},
+        {"camera", "streams", "recording"},
+        {"camera_node", "inference_node", "webrtc_node", "launching"},
+        {"composed", "__init__"},
+    ),
+}
+"""The rooms of a folder from the ground up; one imports from itself and from those below, not from its neighbours."""
+
+STREAMING_FOR_OTHERS = {
+    *("Stream", "Viewer", "Sessions", "Publishers", "EncodedFrame", "Codec", "OutletCounts", "JpegPicture"),
+    *("StreamSnapshot", "RenditionSnapshot", "ViewerSnapshot", "SessionsSnapshot", "PublishSnapshot", "PublishState"),
+}
+"""All that web/ and ros/ see of streaming/."""
 
 ROS = {
     "rclpy", "sensor_msgs", "std_msgs", "std_srvs", "diagnostic_msgs", "vision_msgs", "rcl_interfaces",
@@ -71,6 +96,35 @@ def test_a_module_imports_only_from_the_floors_below(module: Path) -> None:
     imported = {name.split(".")[1] for name in imports_of(module) if matches(name, "picam_webrtc") and "." in name}
 
     assert imported <= MAY_IMPORT[part]
+
+
+def in_rooms() -> list[Path]:
+    return [module for module in MODULES if part_of(module) in ROOMS]
+
+
+@pytest.mark.parametrize("module", in_rooms(), ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_the_rooms_below(module: Path) -> None:
+    folder = part_of(module)
+    room = module.relative_to(PACKAGE / folder).with_suffix("").parts[0]
+    below: set[str] = set()
+    for floor in ROOMS[folder]:
+        if room in floor:
+            break
+        below |= floor
+    else:
+        raise AssertionError(f"give {folder}/{room} a place in ROOMS")
+    imported = {name.split(".")[2] for name in imports_of(module) if matches(name, f"picam_webrtc.{folder}")}
+
+    assert imported <= below | {room}
+
+
+def test_web_and_ros_see_streaming_by_a_few_names() -> None:
+    above = [module for module in MODULES if part_of(module) in ("web", "ros")]
+    names = {name for module in above for name in imports_of(module) if matches(name, "picam_webrtc.streaming")}
+    face = ast.get_docstring(ast.parse((PACKAGE / "streaming" / "__init__.py").read_text())) or ""
+
+    assert {name.rpartition(".")[2] for name in names} == STREAMING_FOR_OTHERS
+    assert [name for name in sorted(STREAMING_FOR_OTHERS) if f"`{name}`" not in face] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
