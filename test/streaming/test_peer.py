@@ -7,10 +7,11 @@ from aiortc import RTCRtpSender
 from aiortc.rtp import RtcpPsfbPacket
 
 from picam_webrtc.errors import DependencyError
+from picam_webrtc.private_members import PRIVATE_MEMBERS, RTP_SENDER, PrivateMember
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.rtp.srtp import Protector
-from picam_webrtc.streaming.session import peer
-from picam_webrtc.streaming.session.peer import check_aiortc
+from picam_webrtc.streaming.session import aiortc_check, direct_sender
+from picam_webrtc.streaming.session.aiortc_check import check_aiortc
 from picam_webrtc.streaming.session.sessions import Sessions
 from test.streaming.fakes import RealViewer, Source, running, until, viewer
 
@@ -34,7 +35,8 @@ async def test_a_method_that_is_different_or_gone_is_named_with_the_remedy(
 
 
 async def test_sessions_do_not_open_with_an_aiortc_that_lacks_a_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer, "SENDER_MEMBERS", ("_ssrc", "_no_such_member"))
+    absent = PrivateMember(RTP_SENDER, "_no_such_member", "nothing")
+    monkeypatch.setattr(aiortc_check, "PRIVATE_MEMBERS", (*PRIVATE_MEMBERS, absent))
 
     with pytest.raises(DependencyError, match="_no_such_member"):
         async with Sessions([], SETTINGS):
@@ -98,10 +100,10 @@ async def test_a_connection_whose_encryption_is_not_as_expected_ends_alone(
     async with running(Source(), SETTINGS) as (sessions, _), viewer() as good, viewer() as bad:
         await good.watch(sessions)
         await good.see(5)
-        monkeypatch.setattr(peer, "Protector", refuse)
+        monkeypatch.setattr(direct_sender, "Protector", refuse)
         session = await bad.watch(sessions)
         await until(lambda: session.state == "closed")
-        monkeypatch.setattr(peer, "Protector", Protector)
+        monkeypatch.setattr(direct_sender, "Protector", Protector)
 
         await good.see(5)
         assert len(sessions) == 1

@@ -25,7 +25,9 @@ from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.rtp.outlet import Workbench
 from picam_webrtc.streaming.rtp.packets import TemplateCache
 from picam_webrtc.streaming.rtp.srtp import Scratch
-from picam_webrtc.streaming.session.peer import Peer, check_aiortc, negotiate_playout_delay
+from picam_webrtc.streaming.session.aiortc_check import check_aiortc
+from picam_webrtc.streaming.session.negotiation import negotiate_playout_delay
+from picam_webrtc.streaming.session.peer import Peer
 from picam_webrtc.streaming.session.ports import ice_ports, udp_ports
 from picam_webrtc.streaming.session.session import Session
 from picam_webrtc.streaming.session.trickle import parse_fragment
