@@ -15,7 +15,7 @@ from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera.camera_stream import CameraStream
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, live
+from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
@@ -102,7 +102,7 @@ async def wire(
         node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
         return camera
 
-    await live(stack, node, parameters.settings.managed, capture)
+    await bring_up(stack, node, parameters.settings.managed, capture)
 
 
 def main(library: CameraLibrary | None = None) -> int:

@@ -9,7 +9,7 @@ from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, live
+from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
@@ -88,7 +88,7 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
     forward_logs(stack, node, "streaming", "web")
     parameters = NodeParameters(node, WebRtcSettings)
     managed = parameters.settings.managed
-    await live(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
+    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 
@@ -39,19 +39,19 @@ class FakeClock:
         self.now_ns += duration_ns
 
 
-def make_shot(stamp_ns: int = 1, metadata: Mapping[str, Any] | None = None, lores: bool = False) -> Shot:
+def make_frame_set(stamp_ns: int = 1, metadata: Mapping[str, Any] | None = None, lores: bool = False) -> FrameSet:
     frame = Frame(np.zeros((4, 6, 3), np.uint8), "bgr8", stamp_ns, "optical")
     small = Frame(np.zeros((3, 4), np.uint8), "nv12", stamp_ns, "optical") if lores else None
-    return Shot(frame, small, metadata or {})
+    return FrameSet(frame, small, metadata or {})
 
 
 class FakeSource:
-    """Delivers what a test puts into `shots`: a shot, or an error to raise."""
+    """Delivers what a test puts into `frame_sets`: frames of one moment, or an error to raise."""
 
     frame_rate: float | None = 30.0
 
     def __init__(self) -> None:
-        self.shots: queue.SimpleQueue[Shot | Exception] = queue.SimpleQueue()
+        self.frame_sets: queue.SimpleQueue[FrameSet | Exception] = queue.SimpleQueue()
         self.open_errors: list[Exception] = []
         self.log: list[str] = []
         self.opened = threading.Semaphore(0)
@@ -66,14 +66,14 @@ class FakeSource:
         if self.open_errors:
             raise self.open_errors.pop(0)
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         try:
-            shot = self.shots.get(timeout=timeout_s)
+            frame_set = self.frame_sets.get(timeout=timeout_s)
         except queue.Empty:
             return None
-        if isinstance(shot, Exception):
-            raise shot
-        return shot
+        if isinstance(frame_set, Exception):
+            raise frame_set
+        return frame_set
 
     def close(self) -> None:
         self.log.append("close")

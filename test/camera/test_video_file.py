@@ -36,9 +36,9 @@ def opened(path: Path, clock: FakeClock, **values: object) -> VideoFileSource:
 
 
 def next_frame(source: VideoFileSource) -> Frame:
-    shot = source.read(timeout_s=60)
-    assert shot is not None
-    return shot.frame
+    frame_set = source.read(timeout_s=60)
+    assert frame_set is not None
+    return frame_set.frame
 
 
 def brightness(frame: Frame) -> int:

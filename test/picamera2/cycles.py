@@ -22,8 +22,8 @@ def main(cycles: int) -> None:
             before = _open_files(), _resident_kib()
             frames = 0
         source.open()
-        shot = source.read(timeout_s=5)
-        frames += shot is not None
+        frame_set = source.read(timeout_s=5)
+        frames += frame_set is not None
         source.close()
     gc.collect()
     after = _open_files(), _resident_kib()

@@ -29,11 +29,11 @@ def test_they_are_published_while_somebody_subscribes() -> None:
     with running_node("detections") as (runtime, node):
         demand, taken = list[bool](), list[Detections]()
         publisher = DetectionsPublisher(node, lambda: demand.append(publisher.demanded))
-        publisher.tell(FOUND)
+        publisher.publish_detections(FOUND)
         subscription = DetectionsSubscription(node, "detections_json", taken.append)
         runtime.spin()
         wait_until(lambda: demand == [True], "the subscriber is noticed")
-        publisher.tell(FOUND)
+        publisher.publish_detections(FOUND)
         wait_until(lambda: taken, "the message")
         on_spin_thread(runtime, subscription.close)
         wait_until(lambda: demand == [True, False], "the subscriber's end is noticed")

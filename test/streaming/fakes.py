@@ -85,7 +85,7 @@ class FakeOutlet:
     full: bool = False
     frames: list[PacketizedFrame] = field(default_factory=list)
     resent: list[int] = field(default_factory=list)
-    told: list[Detections] = field(default_factory=list)
+    detections: list[Detections] = field(default_factory=list)
     described: list[EncodedFrame] = field(default_factory=list)
     counts: OutletCounts = field(default_factory=OutletCounts)
     path: str = "fake"
@@ -97,11 +97,11 @@ class FakeOutlet:
             self.counts.bytes += frame.payload_bytes
         return not self.full
 
-    def describe(self, frame: EncodedFrame) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame) -> None:
         self.described.append(frame)
 
-    def tell(self, detections: Detections) -> None:
-        self.told.append(detections)
+    def send_detections(self, detections: Detections) -> None:
+        self.detections.append(detections)
 
     def packet_index(self, sequence: int) -> int | None:
         return sequence

@@ -64,7 +64,7 @@ def test_detections_keep_their_pictures_time_and_size() -> None:
 def test_nothing_is_sent_to_a_viewer_that_cannot_take_it(state: str, buffered: int) -> None:
     channel = FakeChannel()
     channel.readyState, channel.bufferedAmount = state, buffered
-    MetadataChannel(channel).describe(coded(1), 90)
+    MetadataChannel(channel).send_frame_metadata(coded(1), 90)
 
     assert channel.sent == []
 
@@ -81,10 +81,10 @@ def test_a_picture_is_described_where_its_stamp_does_not_follow_from_the_one_bef
     channel = FakeChannel()
     metadata, start = MetadataChannel(channel), 2**32 - 6000
     for number in range(33):
-        metadata.describe(coded(number), (start + 3000 * number) % 2**32)
+        metadata.send_frame_metadata(coded(number), (start + 3000 * number) % 2**32)
     leap = replace(coded(33), stamp_ns=10**12)
-    metadata.describe(leap, start + 3000 * 33 - 2**32)
-    metadata.describe(replace(leap, key=H264_HALF), start + 3000 * 33 - 2**32)
+    metadata.send_frame_metadata(leap, start + 3000 * 33 - 2**32)
+    metadata.send_frame_metadata(replace(leap, key=H264_HALF), start + 3000 * 33 - 2**32)
 
     told = [(message["stamp_us"], message["rendition"]) for message in channel.sent]
     twice_a_second = [(number * FRAME_NS // 1000, "h264/full") for number in (0, 16, 32)]
@@ -95,9 +95,9 @@ def test_what_a_viewer_could_not_take_is_told_later() -> None:
     channel = FakeChannel()
     metadata = MetadataChannel(channel)
     channel.readyState = "connecting"
-    metadata.describe(coded(0), 0)
+    metadata.send_frame_metadata(coded(0), 0)
     channel.readyState = "open"
-    metadata.describe(coded(1), 3000)
+    metadata.send_frame_metadata(coded(1), 3000)
 
     assert [message["rtp"] for message in channel.sent] == [3000]
 

@@ -12,7 +12,7 @@ from aiortc.rtp import RtpPacket, unwrap_rtx
 from picam_webrtc.streaming.fanout.broadcast import History
 from picam_webrtc.streaming.rtp import srtp
 from picam_webrtc.streaming.rtp.header import ExtensionLayout, RtpParameters
-from picam_webrtc.streaming.rtp.outlet import RtpOutlet, Workbench
+from picam_webrtc.streaming.rtp.outlet import RtpOutlet, SendBuffers
 from picam_webrtc.streaming.rtp.packets import Run, TemplateCache
 from picam_webrtc.streaming.rtp.path import MOST_SEGMENTS, MOST_WAITING_BYTES, SocketPath, TransportPath
 from picam_webrtc.streaming.rtp.srtp import Protector, Scratch
@@ -60,8 +60,8 @@ class Line:
         self._wire = self.path
         self._receiving = session(pylibsrtp.Policy.SSRC_ANY_INBOUND, profile, key_size)
         protector = Protector(session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND, profile, key_size))
-        bench = Workbench(TemplateCache(), Scratch())
-        self.outlet = RtpOutlet(parameters, protector, lambda: self.path, lambda: None, bench)
+        buffers = SendBuffers(TemplateCache(), Scratch())
+        self.outlet = RtpOutlet(parameters, protector, lambda: self.path, lambda: None, buffers)
 
     def received(self) -> list[RtpPacket]:
         packets, self._wire.packets = self._wire.packets, []

@@ -113,7 +113,7 @@ def test_a_flooded_link_is_left_alone_before_it_gets_a_smaller_picture() -> None
     assert scene.seen == [0, number]
     assert scene.outlet.frames[-1].key == H264_HALF
     assert DRAIN_S <= scene.time() - begin_s <= DRAIN_S + 0.1
-    assert scene.viewer.counts.switches == 1
+    assert scene.viewer.counts.rung_changes == 1
 
 
 def test_a_link_that_is_not_flooded_has_no_gap() -> None:

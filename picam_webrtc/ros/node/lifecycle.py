@@ -1,4 +1,4 @@
-"""A node's life: at work from the start, stopped and started by services, or managed from outside (lifecycle)."""
+"""A node's lifecycle: at work from the start, stopped and started by services, or managed from outside."""
 
 import asyncio
 import traceback
@@ -33,34 +33,34 @@ class ManageableNode(LifecycleNodeMixin, Node):
 
     def __init__(self, name: str, namespace: str) -> None:
         Node.__init__(self, name, namespace=namespace)
-        self._life: ManagedLife | None = None
+        self._lifecycle: ManagedLifecycle | None = None
 
-    def manage(self, life: "ManagedLife") -> None:
-        self._life = life
+    def manage(self, lifecycle: "ManagedLifecycle") -> None:
+        self._lifecycle = lifecycle
         LifecycleNodeMixin.__init__(self)
 
     def on_configure(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.configure())
+        return self._passed(lambda lifecycle: lifecycle.configure())
 
     def on_activate(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.allow(True))
+        return self._passed(lambda lifecycle: lifecycle.allow(True))
 
     def on_deactivate(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.allow(False))
+        return self._passed(lambda lifecycle: lifecycle.allow(False))
 
     def on_cleanup(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up())
 
     def on_shutdown(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up())
 
     def on_error(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda life: life.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up())
 
-    def _passed(self, transition: Callable[["ManagedLife"], None]) -> TransitionCallbackReturn:
+    def _passed(self, transition: Callable[["ManagedLifecycle"], None]) -> TransitionCallbackReturn:
         try:
-            if self._life is not None:
-                transition(self._life)
+            if self._lifecycle is not None:
+                transition(self._lifecycle)
         except PicamWebrtcError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -70,7 +70,7 @@ class ManageableNode(LifecycleNodeMixin, Node):
         return TransitionCallbackReturn.SUCCESS
 
 
-class ManagedLife:
+class ManagedLifecycle:
     """What the transitions of a managed node do. Their work on resources is done by `loop`, waited for by the node."""
 
     def __init__(self, node: Node, make: Make, loop: asyncio.AbstractEventLoop) -> None:
@@ -108,12 +108,12 @@ class ManagedLife:
         run_on_loop(self._loop, work, TRANSITION_TIMEOUT_S)
 
 
-async def live(stack: AsyncExitStack, node: ManageableNode, managed: bool, make: Make) -> None:
+async def bring_up(stack: AsyncExitStack, node: ManageableNode, managed: bool, make: Make) -> None:
     """Have the node work: from now on, or when whoever manages it says so."""
     if managed:
-        life = ManagedLife(node, make, asyncio.get_running_loop())
-        stack.push_async_callback(life.close)
-        node.manage(life)
+        lifecycle = ManagedLifecycle(node, make, asyncio.get_running_loop())
+        stack.push_async_callback(lifecycle.close)
+        node.manage(lifecycle)
         node.get_logger().info("Waiting to be configured")
         return
     work = await make(stack)

@@ -88,7 +88,7 @@ class StreamTopic:
         silent_s, late_s = self.silent_s, self._late_s
         return Feed(stream, self.topic, watched, publishers, pictures, silent_s, late_s, companion, rate.per_s)
 
-    def description(self, system_stamp_ns: int) -> tuple[int, str]:
+    def header_of(self, system_stamp_ns: int) -> tuple[int, str]:
         """The ROS stamp and frame_id of the frame that the stream knows by this stamp."""
         return self._stamps.ros_stamp(system_stamp_ns), self.frame_id
 

@@ -20,7 +20,7 @@ class DetectionsPublisher(GatedPublisher[String]):
     def __init__(self, node: Node, on_change: Callable[[], None]) -> None:
         super().__init__(node, String, TOPIC, on_change)
 
-    def tell(self, detections: Detections) -> None:
+    def publish_detections(self, detections: Detections) -> None:
         """From any thread."""
         self.publish(lambda: String(data=detections_json(detections)))
 

@@ -43,10 +43,10 @@ class TopicOutlet:
     def resend(self, frame: EncodedFrame, number: int) -> None:
         """Nothing was sent as packets."""
 
-    def describe(self, frame: EncodedFrame) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame) -> None:
         """The message itself has it all."""
 
-    def tell(self, detections: Detections) -> None:
+    def send_detections(self, detections: Detections) -> None:
         """Subscribers have the topic of the detections."""
 
 
@@ -54,7 +54,7 @@ class EncodedTopic:
     """`<topic>/h264` beside a stream's topic, encoded while anyone subscribes.
 
     Opened and closed on the thread that spins the node; the stream is joined and left on `loop`.
-    `describe` gives the ROS stamp and the frame_id of the frame with a stamp.
+    `header_of` gives the ROS stamp and the frame_id of the frame with a stamp.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class EncodedTopic:
         topic: str,
         stream: Stream,
         messages: VideoMessages,
-        describe: Callable[[int], tuple[int, str]],
+        header_of: Callable[[int], tuple[int, str]],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._node = node
         self._name = f"{topic}/{messages.suffix}"
         self._stream = stream
         self._messages = messages
-        self._describe = describe
+        self._header_of = header_of
         self._loop = loop
         self._viewer: Viewer | None = None
         self._left = False
@@ -99,7 +99,7 @@ class EncodedTopic:
             self._stream.unsubscribe()
 
     def _publish(self, frame: EncodedFrame) -> None:
-        message: Any = self._messages.make(frame, *self._describe(frame.stamp_ns))
+        message: Any = self._messages.make(frame, *self._header_of(frame.stamp_ns))
         self._publisher.publish(message)
 
     def leave(self) -> None:

@@ -33,7 +33,7 @@ class VisionPublisher:
     def __init__(self, node: Node, messages: ModuleType, on_change: Callable[[], None]) -> None:
         self._node = node
         self._messages = messages
-        self._told: tuple[Labels, float] | None = None
+        self._published: tuple[Labels, float] | None = None
         self._detections = GatedPublisher(node, messages.Detection2DArray, DETECTIONS_TOPIC, on_change)
         self._labels = node.create_publisher(
             messages.LabelInfo, LABELS_TOPIC, latched_qos(), qos_overriding_options=OVERRIDABLE
@@ -47,10 +47,10 @@ class VisionPublisher:
         """From any thread; `class_ids` is the parameter of that name."""
         self._detections.publish(lambda: detections_message(self._messages, detections, class_ids))
 
-    def tell_labels(self, labels: Labels, threshold: float) -> None:
+    def publish_labels(self, labels: Labels, threshold: float) -> None:
         """Latch the model's classes, when they or the threshold have changed."""
-        if self._told != (labels, threshold):
-            self._told = labels, threshold
+        if self._published != (labels, threshold):
+            self._published = labels, threshold
             message = label_message(self._messages, labels, threshold)
             message.header.stamp = self._node.get_clock().now().to_msg()
             self._labels.publish(message)

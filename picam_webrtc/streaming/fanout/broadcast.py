@@ -107,16 +107,16 @@ class Broadcast:
         if frame.keyframe:
             self._update_renditions()
 
-    def describe(self, frame: EncodedFrame) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame) -> None:
         """Tell everyone who may get the frame about it, ahead of `deliver`."""
         for viewer in self.viewers:
             if frame.key in (viewer.rendition, viewer.wanted):
-                viewer.outlet.describe(frame)
+                viewer.outlet.send_frame_metadata(frame)
 
-    def tell(self, detections: Detections) -> None:
+    def send_detections(self, detections: Detections) -> None:
         """Hand what was found in a frame to every viewer."""
         for viewer in self.viewers:
-            viewer.outlet.tell(detections)
+            viewer.outlet.send_detections(detections)
 
     def adapt(self) -> None:
         """Give every viewer the rendition that its link takes; to be called about twice a second."""

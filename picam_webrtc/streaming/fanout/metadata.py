@@ -53,9 +53,9 @@ class MetadataChannel:
     def __init__(self, channel: TextChannel, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._channel = channel
         self._now_ns = now_ns
-        self._told: tuple[EncodedFrame, int] | None = None
+        self._last_sent: tuple[EncodedFrame, int] | None = None
 
-    def describe(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
         """Tell about a picture whose packets carry that RTP timestamp, unless the viewer knows it already."""
         if not self._knows(frame, rtp_timestamp) and self._send(
             {
@@ -67,7 +67,7 @@ class MetadataChannel:
                 "rendition": str(frame.key),
             }
         ):
-            self._told = frame, rtp_timestamp
+            self._last_sent = frame, rtp_timestamp
 
     def send_detections(self, detections: Detections) -> None:
         self._send_text(detections_text(detections))
@@ -81,13 +81,13 @@ class MetadataChannel:
         self._send({"type": "pong", "t0": sent_at, "received_us": received_us, "sent_us": self._now_ns() // 1000})
 
     def _knows(self, frame: EncodedFrame, rtp_timestamp: int) -> bool:
-        if self._told is None:
+        if self._last_sent is None:
             return False
-        told, told_timestamp = self._told
-        elapsed_ns = frame.stamp_ns - told.stamp_ns
-        elapsed_ticks = (rtp_timestamp - told_timestamp) & RTP_TIMESTAMP_MASK
+        last, last_timestamp = self._last_sent
+        elapsed_ns = frame.stamp_ns - last.stamp_ns
+        elapsed_ticks = (rtp_timestamp - last_timestamp) & RTP_TIMESTAMP_MASK
         is_in_step = abs(elapsed_ticks * NANOSECONDS // VIDEO_CLOCK_HZ - elapsed_ns) < ROUNDING_NS
-        return is_in_step and elapsed_ns < REMINDER_NS and frame.key == told.key
+        return is_in_step and elapsed_ns < REMINDER_NS and frame.key == last.key
 
     def _send(self, message: dict[str, object]) -> bool:
         return self._send_text(json.dumps(message))

@@ -100,7 +100,7 @@ class Stream:
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
         """A subscriber has connected: send it frames from a key frame on."""
         if self._detections is None:
-            self._detections = DetectionsFeed(asyncio.get_running_loop(), self._broadcast.tell)
+            self._detections = DetectionsFeed(asyncio.get_running_loop(), self._broadcast.send_detections)
         return self._broadcast.join(codec, outlet)
 
     def leave(self, viewer: Viewer) -> None:
@@ -169,7 +169,7 @@ class Stream:
     def _deliver(self, frame: EncodedFrame) -> None:
         self._newest = frame
         # Data channels are flushed by tasks. One turn of the loop lets what belongs to a frame go out before it.
-        self._broadcast.describe(frame)
+        self._broadcast.send_frame_metadata(frame)
         asyncio.get_running_loop().call_soon(self._send, frame)
 
     def _send(self, frame: EncodedFrame) -> None:

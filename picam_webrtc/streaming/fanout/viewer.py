@@ -43,7 +43,7 @@ class ViewerCounts:
     keyframes_asked: int = 0
     packets_asked_again: int = 0
     times_full: int = 0
-    switches: int = 0
+    rung_changes: int = 0
 
 
 class KeyframeAllowance:
@@ -95,7 +95,7 @@ class Viewer:
         """Pass on a frame of any rendition, if it is one for this viewer."""
         if frame.keyframe and frame.key == self.wanted != self.rendition:
             self.rendition = self.wanted
-            self.counts.switches += 1
+            self.counts.rung_changes += 1
         if frame.key != self.rendition:
             return
         if self._awaits_keyframe and (not frame.keyframe or self._now_s() < self._drained_at_s):
@@ -114,7 +114,7 @@ class Viewer:
         flooded = self.report is not None and self.report.loss >= CRUSHING_LOSS
         if flooded and rung > self.rendition.rung:
             self.rendition = self.wanted
-            self.counts.switches += 1
+            self.counts.rung_changes += 1
             self._history = None
             self._awaits_keyframe = True
             self._drained_at_s = self._retry_at_s = self._now_s() + DRAIN_S

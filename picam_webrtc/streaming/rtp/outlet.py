@@ -46,24 +46,24 @@ class Outlet(Protocol):
     def resend(self, frame: PacketizedFrame, number: int) -> None:
         """Send a packet of a frame again."""
 
-    def describe(self, frame: EncodedFrame) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame) -> None:
         """Tell a viewer that wants to know about a frame that it will be sent soon; never blocks."""
 
-    def tell(self, detections: Detections) -> None:
+    def send_detections(self, detections: Detections) -> None:
         """Send what was found in a frame, to a viewer that wants to know; never blocks."""
 
 
 class FrameMetadata(Protocol):
     """What travels beside the pictures; never blocks."""
 
-    def describe(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
         """Tell about a frame whose packets carry that RTP timestamp."""
 
     def send_detections(self, detections: Detections) -> None: ...
 
 
 @dataclass(slots=True)
-class Workbench:
+class SendBuffers:
     """What the outlets of one loop share while they send."""
 
     templates: TemplateCache
@@ -85,7 +85,7 @@ class RtpOutlet:
         protector: Protector,
         current_path: Callable[[], Path | None],
         metadata: Callable[[], FrameMetadata | None],
-        bench: Workbench,
+        buffers: SendBuffers,
     ) -> None:
         """`metadata` gives the viewer's data channel, once it has opened one."""
         self.counts = OutletCounts()
@@ -95,7 +95,7 @@ class RtpOutlet:
         self._protector = protector
         self._tag_size = protector.tag_size
         self._current_path = current_path
-        self._bench = bench
+        self._buffers = buffers
         self._path: Path | None = None
         # From the lower half, because receivers cannot decrypt across an early wrap (RFC 3711, section 3.3.1).
         self._next_sequence = secrets.randbits(15)
@@ -113,11 +113,11 @@ class RtpOutlet:
             return False
         if frame.first_packet != self._next_index:
             self._offset = self._next_sequence - frame.first_packet
-        template = self._bench.templates.get(frame, self._parameters.extensions, self._tag_size)
+        template = self._buffers.templates.get(frame, self._parameters.extensions, self._tag_size)
         self._encrypt(template, frame)
         self._next_sequence += len(template.lengths)
         self._next_index = frame.first_packet + len(template.lengths)
-        view, offsets, end = self._bench.scratch.view, template.offsets, len(template.data)
+        view, offsets, end = self._buffers.scratch.view, template.offsets, len(template.data)
         for run in template.runs:
             stop = offsets[run.last] if run.last < len(offsets) else end
             if not path.send_run(view[offsets[run.first] : stop], run):
@@ -139,26 +139,26 @@ class RtpOutlet:
         if path is None:
             return
         packet = self._again(frame, number)
-        scratch = self._bench.scratch
+        scratch = self._buffers.scratch
         scratch.view[: len(packet)] = packet
         size = self._protector.protect(scratch, 0, len(packet))
         if path.send_run(scratch.view[:size], Run(0, 1, size)):
             self.counts.resent_packets += 1
             self.counts.resent_bytes += len(frame.payloads[number])
 
-    def describe(self, frame: EncodedFrame) -> None:
+    def send_frame_metadata(self, frame: EncodedFrame) -> None:
         channel = self._metadata()
         if channel is not None:
-            channel.describe(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
+            channel.send_frame_metadata(frame, frame.timestamp & RTP_TIMESTAMP_MASK)
 
-    def tell(self, detections: Detections) -> None:
+    def send_detections(self, detections: Detections) -> None:
         channel = self._metadata()
         if channel is not None:
             channel.send_detections(detections)
 
     def _encrypt(self, template: Template, frame: PacketizedFrame) -> None:
         """Put the viewer's packets into the scratch buffer. This loop is most of what a viewer costs."""
-        scratch, size = self._bench.scratch, len(template.data)
+        scratch, size = self._buffers.scratch, len(template.data)
         scratch.hold(size)
         view, protect = scratch.view, self._protector.protect
         view[:size] = template.data

@@ -20,7 +20,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.fanout.metadata import MetadataChannel
 from picam_webrtc.streaming.rtp.header import ExtensionLayout, RtpParameters
-from picam_webrtc.streaming.rtp.outlet import RtpOutlet, Workbench
+from picam_webrtc.streaming.rtp.outlet import RtpOutlet, SendBuffers
 from picam_webrtc.streaming.rtp.path import CurrentPath
 from picam_webrtc.streaming.rtp.reports import SenderClock, make_report
 from picam_webrtc.streaming.rtp.srtp import Protector
@@ -51,14 +51,14 @@ class DirectSender(RTCRtpSender):
 
     _camera_track: PiCameraTrack
     _events: PeerEvents
-    _bench: Workbench
+    _buffers: SendBuffers
     _clock: SenderClock
     _outlet: RtpOutlet | None
     _parameters: RTCRtpSendParameters
 
-    def take_over(self, track: PiCameraTrack, events: PeerEvents, bench: Workbench) -> None:
+    def take_over(self, track: PiCameraTrack, events: PeerEvents, buffers: SendBuffers) -> None:
         """Takes the place of a constructor."""
-        self._camera_track, self._events, self._bench = track, events, bench
+        self._camera_track, self._events, self._buffers = track, events, buffers
         self._clock = SenderClock()
         self._outlet = None
 
@@ -89,7 +89,7 @@ class DirectSender(RTCRtpSender):
         path()
         protector = Protector(self.transport._tx_srtp)
         track = self._camera_track
-        outlet = RtpOutlet(self._rtp_parameters(codec), protector, path, lambda: track.metadata, self._bench)
+        outlet = RtpOutlet(self._rtp_parameters(codec), protector, path, lambda: track.metadata, self._buffers)
         # Some viewers ask for key frames without naming the stream.
         self.transport._rtp_router.register_sender(self, ssrc=0)
         return outlet
@@ -137,7 +137,7 @@ class DirectSender(RTCRtpSender):
                     self._events.estimated(float(bitrate))
 
 
-def adopt(sender: RTCRtpSender, track: PiCameraTrack, events: PeerEvents, bench: Workbench) -> None:
+def adopt(sender: RTCRtpSender, track: PiCameraTrack, events: PeerEvents, buffers: SendBuffers) -> None:
     """Make a sender of aiortc's ours: aiortc makes its senders itself, so they have to change their class."""
     sender.__class__ = DirectSender
-    cast(DirectSender, sender).take_over(track, events, bench)
+    cast(DirectSender, sender).take_over(track, events, buffers)

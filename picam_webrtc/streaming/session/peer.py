@@ -20,7 +20,7 @@ from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.fanout import metadata
 from picam_webrtc.streaming.fanout.metadata import MetadataChannel
 from picam_webrtc.streaming.ice_servers import IceServer
-from picam_webrtc.streaming.rtp.outlet import Workbench
+from picam_webrtc.streaming.rtp.outlet import SendBuffers
 from picam_webrtc.streaming.session.description import first_common, one_line, video_of
 from picam_webrtc.streaming.session.direct_sender import PiCameraTrack, adopt
 from picam_webrtc.streaming.session.events import PeerEvents
@@ -38,7 +38,7 @@ class Peer:
     """A connection that sends one video; closed for good after `close` or a failure."""
 
     def __init__(
-        self, codecs: Sequence[Codec], events: PeerEvents, bench: Workbench, servers: Sequence[IceServer] = ()
+        self, codecs: Sequence[Codec], events: PeerEvents, buffers: SendBuffers, servers: Sequence[IceServer] = ()
     ) -> None:
         self._codecs = tuple(codecs)
         self._events = events
@@ -54,7 +54,7 @@ class Peer:
         self._track = PiCameraTrack()
         self._transceiver = self._connection.addTransceiver(self._track, direction="sendonly")
         self._transceiver.setCodecPreferences(preferences(self._codecs))
-        adopt(self._transceiver.sender, self._track, events, bench)
+        adopt(self._transceiver.sender, self._track, events, buffers)
 
     async def make_offer(self) -> str:
         """Our offer, with every candidate in it."""

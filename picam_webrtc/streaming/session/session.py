@@ -114,7 +114,7 @@ class Session:
             keyframes_asked=counts.keyframes_asked,
             keyframes_sent=counts.keyframes_sent,
             times_full=counts.times_full,
-            rung_changes=counts.switches,
+            rung_changes=counts.rung_changes,
             sent_bitrate=viewer.sent_bitrate,
             estimated_bitrate=viewer.adaptation.estimate(now_s),
             loss=report.loss if report else None,

@@ -22,7 +22,7 @@ from picam_webrtc.streaming.encode.rendition import Codec
 from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.ice_servers import IceServer
-from picam_webrtc.streaming.rtp.outlet import Workbench
+from picam_webrtc.streaming.rtp.outlet import SendBuffers
 from picam_webrtc.streaming.rtp.packets import TemplateCache
 from picam_webrtc.streaming.rtp.srtp import Scratch
 from picam_webrtc.streaming.session.aiortc_check import check_aiortc
@@ -55,7 +55,7 @@ class Sessions:
         self._ports = ice_ports(settings)
         self._on_viewers = on_viewers
         self._connected: set[str] = set()
-        self._bench = Workbench(TemplateCache(), Scratch())
+        self._buffers = SendBuffers(TemplateCache(), Scratch())
         self._open: dict[str, tuple[Session, Peer]] = {}
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,7 +111,7 @@ class Sessions:
         Raises UnknownStream, NoLiveSource, TooManyViewers, MalformedOffer or UnusableOffer.
         """
         session, peer = self._create(stream_name, address)
-        await self._describe(session, peer.make_answer(offer_sdp))
+        await self._set_description(session, peer.make_answer(offer_sdp))
         self._start(peer.add_candidates())
         logger.info("Returning answer for PeerConnection: %s", session)
         return session
@@ -119,7 +119,7 @@ class Sessions:
     async def offer(self, stream_name: str, address: str = "") -> Session:
         """A session with an offer of ours, which waits for `accept`. Raises as `answer` does."""
         session, peer = self._create(stream_name, address)
-        await self._describe(session, peer.make_offer())
+        await self._set_description(session, peer.make_offer())
         logger.info("Returning offer for PeerConnection: %s", session)
         return session
 
@@ -130,7 +130,7 @@ class Sessions:
         """
         session = Session(self._live_stream(stream_name), address, self._state_changed, publishes=True)
         peer = self._connect(session, ice_servers)
-        await self._describe(session, peer.make_offer())
+        await self._set_description(session, peer.make_offer())
         return session
 
     async def accept(self, session_id: str, answer_sdp: str) -> None:
@@ -208,7 +208,7 @@ class Sessions:
 
     def _connect(self, session: Session, ice_servers: Sequence[IceServer] = ()) -> Peer:
         """A connection for the session, which it owns, and a deadline."""
-        peer = Peer(self._codecs, session, self._bench, ice_servers)
+        peer = Peer(self._codecs, session, self._buffers, ice_servers)
         logger.info("Created new PeerConnection with id: %s", session)
         self._open[session.id] = session, peer
         loop = asyncio.get_running_loop()
@@ -232,7 +232,7 @@ class Sessions:
         if not stream.is_live():
             raise NoLiveSource(f"nobody publishes frames for stream {stream.name!r} yet; try again later")
 
-    async def _describe(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
+    async def _set_description(self, session: Session, making: Coroutine[Any, Any, str]) -> None:
         """Set the session's description; close it if that fails or is cancelled."""
         # Shielded, because sockets of a half-finished search for candidates would stay open.
         with udp_ports(self._ports):

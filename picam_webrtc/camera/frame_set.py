@@ -8,7 +8,7 @@ from picam_webrtc.frame import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class FrameSet:
     """The main frame, a smaller one of the same moment where the camera makes it, and the sensor's metadata.
 
     `lores` has the stamp and frame_id of `frame`. `metadata` is named as libcamera names it
