@@ -21,8 +21,8 @@ from picam_webrtc.ros import camera_node
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of
+from test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
 from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
-from test.camera.test_calibration import AS_CAMERA_CALIBRATION_WRITES_IT
 from test.ros.support import on_spin_thread, running_loop, wait_until
 
 SIZE = ("-p", "width:=640", "-p", "height:=480")

@@ -22,7 +22,7 @@ from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.messages import image_message
-from test.camera.test_compressed import HALF, encoded
+from test.camera.compressed import HALF, encoded
 from test.pipeline import NodeProcess, node_process
 from test.ros.support import running_node, wait_until
 from test.viewer import viewer
