@@ -39,7 +39,7 @@ bench: $(VENV)/.test models
 
 # A hundred thousand damaged offers, fragments, answers, requests and packets; ARGS="--seed 7" repeats a run.
 fuzz: $(VENV)/.test
-	$(BIN)/python -m test.fuzz $(ARGS)
+	$(BIN)/python -m picam_webrtc_test.fuzz $(ARGS)
 
 # Half an hour of viewers, changes and restarts: nothing may grow. Shorter: make soak ARGS="--minutes 3".
 soak: $(VENV)/.test

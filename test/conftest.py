@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import aioice.ice
 import pytest
 
-from test.pipeline import own_ros_domain
-from test.reruns import pytest_runtest_protocol
+from picam_webrtc_test.pipeline import own_ros_domain
+from picam_webrtc_test.reruns import pytest_runtest_protocol
 
 __all__ = ["pytest_runtest_protocol"]
 

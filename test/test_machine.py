@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from test.machine import TICKS_PER_S, WINDOW_S, CpuTimes
+from picam_webrtc_test.machine import TICKS_PER_S, WINDOW_S, CpuTimes
 
 pytest_plugins = ["pytester"]
 
@@ -27,8 +27,8 @@ FAILS_ONCE = """
 """
 CONFTEST = """
     import pytest
-    from test import reruns
-    from test.machine import CpuTimes
+    from picam_webrtc_test import reruns
+    from picam_webrtc_test.machine import CpuTimes
 
     reruns.wait_for_calm = lambda timeout_s: None
     times = iter(CpuTimes(100 * n, {stolen} * n, n / 10) for n in range(100))

@@ -12,8 +12,8 @@ from rosbags.typesys import Stores, get_typestore
 from picam_webrtc.camera.bag import BagSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.compressed import HALF, encoded, video
-from test.camera.fakes import FakeClock
+from picam_webrtc_test.camera.compressed import HALF, encoded, video
+from picam_webrtc_test.camera.fakes import FakeClock
 
 TYPES = get_typestore(Stores.LATEST)
 NS_PER_FRAME = 100_000_000

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, parse, resolve_url, store
-from test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
+from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
 
 CALIBRATION = Calibration(
     width=640,

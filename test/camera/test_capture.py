@@ -10,7 +10,7 @@ from picam_webrtc.camera.capture import BackOff, Capture, CaptureState
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
-from test.camera.fakes import TIMEOUT_S, FakeSource, Gone, make_frame_set
+from picam_webrtc_test.camera.fakes import TIMEOUT_S, FakeSource, Gone, make_frame_set
 
 NO_DELAY = BackOff(first=0.0, longest=0.0)
 

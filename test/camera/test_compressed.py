@@ -5,7 +5,7 @@ import pytest
 
 from picam_webrtc.camera.compressed import Decompressor, decode_picture, video_decoder
 from picam_webrtc.errors import ImageError
-from test.camera.compressed import HALF, encoded, video
+from picam_webrtc_test.camera.compressed import HALF, encoded, video
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png"])

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from picam_webrtc.camera.list_cameras import listing, main
-from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
 
 
 def test_each_camera_is_described_and_closed_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from picam_webrtc.camera.picamera2 import Picamera2Source, installed_library, list_cameras, select_camera
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import IMX708_CONTROLS, FakeClock, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeClock, FakeLibrary, FakePicamera2
 
 
 def make(device: FakePicamera2 | None = None, clock: FakeClock | None = None, **values: Any) -> Picamera2Source:

@@ -7,7 +7,7 @@ from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.test_pattern import PatternCode, TestPatternSource, read_code
 from picam_webrtc.errors import CameraError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeClock
+from picam_webrtc_test.camera.fakes import FakeClock
 
 
 def opened(clock: FakeClock, **values: object) -> TestPatternSource:

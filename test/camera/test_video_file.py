@@ -12,7 +12,7 @@ from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeClock
+from picam_webrtc_test.camera.fakes import FakeClock
 
 
 def write_video(path: Path, pts_ms: list[int], size: tuple[int, int] = (160, 120)) -> Path:

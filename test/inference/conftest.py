@@ -8,7 +8,7 @@ import pytest
 
 from picam_webrtc.frame import Frame
 from picam_webrtc.models import fetch, stored_path
-from test.inference.pictures import PICTURES
+from picam_webrtc_test.inference.pictures import PICTURES
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from sensor_msgs.msg import Image
 
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.topics.messages import frame_from_message, stamp_of
-from test.pipeline import NodeProcess, ros_arguments
-from test.ros.support import running_node, wait_until
+from picam_webrtc_test.pipeline import NodeProcess, ros_arguments
+from picam_webrtc_test.ros.support import running_node, wait_until
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(400)]
 
@@ -58,7 +58,7 @@ def camera_in(
     tree: Path, parameters: Mapping[str, ParameterValue], *more: str, environment: Mapping[str, str] = {}
 ) -> Iterator[NodeProcess]:
     arguments = ros_arguments({"source": "picamera2", **parameters}, *more)
-    command = [str(HERE / "enter-tree"), str(tree), "python3", "-m", "test.picamera2.node", *arguments]
+    command = [str(HERE / "enter-tree"), str(tree), "python3", "-m", "picam_webrtc_test.picamera2.node", *arguments]
     process = NodeProcess(command, environment)
     try:
         process.wait_for_line("Ready: ")
@@ -196,7 +196,7 @@ def in_tree(tree: Path, *command: str) -> str:
 
 
 def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
-    report = json.loads(in_tree(tree, "test.picamera2.cycles", "100"))
+    report = json.loads(in_tree(tree, "picam_webrtc_test.picamera2.cycles", "100"))
 
     assert report["frames"] == 100
     assert report["open_files_after"] == report["open_files_before"]
@@ -205,7 +205,7 @@ def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
 
 
 def test_the_cameras_are_listed(tree: Path) -> None:
-    listed = in_tree(tree, "test.picamera2.list_cameras")
+    listed = in_tree(tree, "picam_webrtc_test.picamera2.list_cameras")
 
     assert "camera 0, Virtual Front (front)" in listed
     assert "camera 1, Virtual Back (back)" in listed

@@ -21,9 +21,9 @@ from picam_webrtc.ros import camera_node
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of
-from test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
-from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
-from test.ros.support import on_spin_thread, running_loop, wait_until
+from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc_test.ros.support import on_spin_thread, running_loop, wait_until
 
 SIZE = ("-p", "width:=640", "-p", "height:=480")
 

@@ -8,7 +8,7 @@ from picam_webrtc.ros.topics.detections import (
     DetectionsSubscription,
     detections_topic_of,
 )
-from test.ros.support import on_spin_thread, running_node, wait_until
+from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
 
 FOUND = Detections(1_000_000_001, "optical", 640, 480, (Detection(17, "cat", 0.9, BoundingBox(1, 2, 3, 4)),))
 

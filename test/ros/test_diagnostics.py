@@ -9,7 +9,7 @@ from rclpy.node import Node
 from picam_webrtc.ros import composed
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.process.runtime import Runtime
-from test.ros.support import running_loop, running_node, wait_until
+from picam_webrtc_test.ros.support import running_loop, running_node, wait_until
 
 REPORTS = {"camera_node: frames", "inference_node: inference", "webrtc_node: network", "webrtc_node: streams"}
 

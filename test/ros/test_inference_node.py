@@ -25,8 +25,8 @@ from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Recipe, made_model
-from test.ros.support import on_spin_thread, running_loop, wait_until
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.ros.support import on_spin_thread, running_loop, wait_until
 
 
 def write_model(path: Path, class_id: int) -> str:

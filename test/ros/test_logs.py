@@ -18,7 +18,7 @@ from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs, speaking_for
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.settings import CameraSettings
-from test.ros.support import on_spin_thread, running_node
+from picam_webrtc_test.ros.support import on_spin_thread, running_node
 
 pytestmark = pytest.mark.ros
 

@@ -9,7 +9,7 @@ from typing import Any
 from std_msgs.msg import String
 
 from picam_webrtc.ros.process.memory import forget_destroyed, keep_what_is_loaded, tidy
-from test.ros.support import on_spin_thread, running_node, wait_until
+from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
 
 BLOCKS, BLOCK_BYTES = 200, 1 << 20
 FREE_IMAGES_BETWEEN_OTHERS = f"""

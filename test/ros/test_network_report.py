@@ -4,7 +4,7 @@ import pytest
 
 from picam_webrtc.ros.streams.network_report import WINDOW_S, EventRate, Feed, judge_feed, network_report
 from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
-from test.streaming.fakes import FakeTime
+from picam_webrtc_test.streaming.fakes import FakeTime
 
 
 def feed(

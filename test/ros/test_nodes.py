@@ -12,7 +12,7 @@ import pytest
 
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.process.runtime import FAREWELL_TIMEOUT_S
-from test.pipeline import node_process
+from picam_webrtc_test.pipeline import node_process
 
 pytestmark = pytest.mark.ros
 

@@ -9,7 +9,7 @@ from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.web.parameters import ParameterDescription
-from test.ros.support import running_node
+from picam_webrtc_test.ros.support import running_node
 
 
 async def test_changeable_parameters_are_described_with_value_range_and_choices() -> None:

@@ -10,7 +10,7 @@ from picam_webrtc.declaration import Param, Settings
 from picam_webrtc.errors import ModelError, SettingError
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.settings import CameraSettings, InferenceSettings, WebRtcSettings
-from test.ros.support import running_node
+from picam_webrtc_test.ros.support import running_node
 
 
 @dataclass(frozen=True, slots=True)

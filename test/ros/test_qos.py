@@ -7,8 +7,8 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import node_process
-from test.ros.support import running_node, wait_until
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.support import running_node, wait_until
 
 pytestmark = pytest.mark.ros
 

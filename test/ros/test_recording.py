@@ -22,13 +22,13 @@ from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Pixels
 from picam_webrtc.ros.topics.messages import stamp_of
 from picam_webrtc.ros.topics.qos import video_publisher_qos
-from test.browser import open_chromium
-from test.browser import wait_until as wait_until_page
-from test.machine import SPOILED, watched
-from test.pipeline import node_process
-from test.ros.support import leaps, running_node, wait_until
-from test.viewer import viewer
-from test.web.pattern import read_patterns
+from picam_webrtc_test.browser import open_chromium
+from picam_webrtc_test.browser import wait_until as wait_until_page
+from picam_webrtc_test.machine import SPOILED, watched
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.support import leaps, running_node, wait_until
+from picam_webrtc_test.viewer import viewer
+from picam_webrtc_test.web.pattern import read_patterns
 
 pytestmark = [pytest.mark.ros, pytest.mark.heavy, pytest.mark.timeout(240)]
 

@@ -15,9 +15,9 @@ import pytest
 
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.ros.process.shared_memory import SHARED_MEMORY, YOUNGEST_S, remove_orphans, shortage
-from test.pipeline import node_process
-from test.ros.support import wait_until
-from test.viewer import viewer
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.support import wait_until
+from picam_webrtc_test.viewer import viewer
 
 MOUNT = "mount -t tmpfs -o size={}m tmpfs /dev/shm && echo mounted && exec sleep infinity"
 LITTLE_MB, ENOUGH_MB = 16, 128

@@ -5,9 +5,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Int32
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import node_process
-from test.ros.support import running_node, wait_until
-from test.viewer import viewer
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = pytest.mark.ros
 

@@ -11,10 +11,10 @@ import pytest
 
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
-from test.inference.made_models import Made, Recipe, made_model
-from test.pipeline import NodeProcess, node_process
-from test.ros.support import running_node, wait_until
-from test.ros.vision_bindings import type_hash, vision_environment
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.ros.vision_bindings import type_hash, vision_environment
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(400)]
 
@@ -75,7 +75,7 @@ def test_another_process_gets_detections_with_the_pictures_header(
     with (
         camera() as send,
         node_process("picam_webrtc.ros.inference_node", parameters, environment=environment) as inference,
-        node_process("test.ros.vision_listener", environment=environment) as listener,
+        node_process("picam_webrtc_test.ros.vision_listener", environment=environment) as listener,
     ):
         inference.wait_for_line("Ready")
         message = next_heard(listener, "detections", send)
@@ -90,7 +90,7 @@ def test_another_process_gets_detections_with_the_pictures_header(
 def test_who_comes_late_still_gets_the_labels(environment: dict[str, str], model: str) -> None:
     with node_process("picam_webrtc.ros.inference_node", {"model": model}, environment=environment) as inference:
         inference.wait_for_line("Ready")
-        with node_process("test.ros.vision_listener", environment=environment) as listener:
+        with node_process("picam_webrtc_test.ros.vision_listener", environment=environment) as listener:
             message = next_heard(listener, "labels", lambda: None)
 
     assert message["content"] == {"0": "cat", "1": "dog"}

@@ -3,7 +3,7 @@
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
 from picam_webrtc.streaming.fanout.broadcast import HISTORY_FRAMES, Broadcast
 from picam_webrtc.streaming.rtp.reports import Report
-from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
+from picam_webrtc_test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 
 H264_HALF, VP8_FULL = RenditionKey(Codec.H264, 1), RenditionKey(Codec.VP8, 0)
 

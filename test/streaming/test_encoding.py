@@ -27,7 +27,7 @@ from picam_webrtc.streaming.encode.encoding_on_demand import EncodingOnDemand
 from picam_webrtc.streaming.encode.handoff import HANDOFF_LIMIT, Handoff
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame, RenditionKey
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder, Source
-from test.streaming.fakes import H264_FULL, FakeTime, coded, moving_picture, picture_frame, until
+from picam_webrtc_test.streaming.fakes import H264_FULL, FakeTime, coded, moving_picture, picture_frame, until
 
 SETTINGS = WebRtcSettings()
 CODECS = [Codec.H264, Codec.VP8]

@@ -10,8 +10,8 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import ViewerSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
 from picam_webrtc.streaming.session.sessions import Sessions
-from test.streaming.fakes import until
-from test.streaming.links import available, far_viewer, link
+from picam_webrtc_test.streaming.fakes import until
+from picam_webrtc_test.streaming.links import available, far_viewer, link
 
 pytestmark = [
     pytest.mark.heavy,

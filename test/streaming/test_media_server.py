@@ -17,12 +17,12 @@ from picam_webrtc.settings import CameraSettings, WebRtcSettings
 from picam_webrtc.streaming.publish import readers
 from picam_webrtc.streaming.publish.publisher import PublishState
 from picam_webrtc.streaming.publish.publishers import Publishers
-from test.browser import open_chromium, wait_until
-from test.media_server import Go2rtc, NoMediaServer, go2rtc, go2rtc_program, stream_state
-from test.pipeline import node_process
-from test.streaming.fakes import RealViewer, until, viewer
-from test.web.pattern import read_patterns
-from test.web.robot import Robot, running_robot
+from picam_webrtc_test.browser import open_chromium, wait_until
+from picam_webrtc_test.media_server import Go2rtc, NoMediaServer, go2rtc, go2rtc_program, stream_state
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.streaming.fakes import RealViewer, until, viewer
+from picam_webrtc_test.web.pattern import read_patterns
+from picam_webrtc_test.web.robot import Robot, running_robot
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 """The first test's time includes building the media server, where that has not been done yet."""

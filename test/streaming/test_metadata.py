@@ -12,7 +12,7 @@ from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
 from picam_webrtc.streaming.fanout.metadata import MOST_BUFFERED, MetadataChannel
-from test.streaming.fakes import FRAME_NS, RealViewer, Source, coded, running, until, viewer
+from picam_webrtc_test.streaming.fakes import FRAME_NS, RealViewer, Source, coded, running, until, viewer
 
 H264_HALF = RenditionKey(Codec.H264, 1)
 CAT = Detection(17, "cat", 0.85432, BoundingBox(10.04, 20, 30, 40))

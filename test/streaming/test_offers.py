@@ -1,15 +1,14 @@
 """Offers as browsers make them, all candidates gathered."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from picam_webrtc.settings import WebRtcSettings
-from test.streaming.fakes import Source, running
+from picam_webrtc_test.fuzz.seeds import FOLDER
+from picam_webrtc_test.streaming.fakes import Source, running
 
-SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds"
-OFFERS = {path.stem: path.read_bytes().decode() for path in sorted(SEEDS.glob("offer_*.sdp"))}
+OFFERS = {path.stem: path.read_bytes().decode() for path in sorted(FOLDER.glob("offer_*.sdp"))}
 NAME_TIMEOUT_S = 1.0
 """aioice waits as long for each mDNS name."""
 

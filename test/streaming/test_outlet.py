@@ -16,7 +16,7 @@ from picam_webrtc.streaming.rtp.outlet import RtpOutlet, SendBuffers
 from picam_webrtc.streaming.rtp.packets import Run, TemplateCache
 from picam_webrtc.streaming.rtp.path import MOST_SEGMENTS, MOST_WAITING_BYTES, SocketPath, TransportPath
 from picam_webrtc.streaming.rtp.srtp import Protector, Scratch
-from test.streaming.fakes import coded
+from picam_webrtc_test.streaming.fakes import coded
 
 PROFILES = [
     (pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from picam_webrtc.streaming.encode import nal
 from picam_webrtc.streaming.encode.rendition import FULL, LOWEST, Codec, RenditionKey
 from picam_webrtc.streaming.rtp.payloads import MAX_PAYLOAD, Packetizer, cut
-from test.streaming.fakes import coded
+from picam_webrtc_test.streaming.fakes import coded
 
 sizes = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 

@@ -13,7 +13,7 @@ from picam_webrtc.streaming.rtp.srtp import Protector
 from picam_webrtc.streaming.session import aiortc_check, direct_sender
 from picam_webrtc.streaming.session.aiortc_check import check_aiortc
 from picam_webrtc.streaming.session.sessions import Sessions
-from test.streaming.fakes import RealViewer, Source, running, until, viewer
+from picam_webrtc_test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()
 

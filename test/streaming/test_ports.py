@@ -9,7 +9,7 @@ import pytest
 from picam_webrtc.errors import SettingError, TooManyViewers
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.session.ports import ice_ports, udp_ports
-from test.streaming.fakes import Source, running, viewer
+from picam_webrtc_test.streaming.fakes import Source, running, viewer
 
 FIRST, LAST = 22650, 22699
 """Outside the ports that the kernel gives out by itself (32768 to 60999)."""

@@ -20,8 +20,8 @@ from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.publish.readers import PAUSE_AFTER_S, count_readers, readers_in
 from picam_webrtc.streaming.publish.targets import PublishTokens, Target, load_ice_servers, load_targets
 from picam_webrtc.streaming.publish.whip import WhipClient
-from test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
-from test.streaming.fakes import until
+from picam_webrtc_test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
+from picam_webrtc_test.streaming.fakes import until
 
 STREAMS = ("processed", "raw")
 

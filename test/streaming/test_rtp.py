@@ -20,7 +20,7 @@ from picam_webrtc.streaming.rtp.header import (
 )
 from picam_webrtc.streaming.rtp.packets import Run, TemplateCache, lay_out
 from picam_webrtc.streaming.rtp.reports import NTP_EPOCH_S, SenderClock, make_report, ntp_time
-from test.streaming.fakes import coded
+from picam_webrtc_test.streaming.fakes import coded
 
 SECOND_NS = 1_000_000_000
 LAYOUT = ExtensionLayout("0", mid_id=1, send_time_id=3, playout_delay_id=4)

@@ -4,7 +4,7 @@ import pytest
 
 from picam_webrtc.errors import TooManyViewers
 from picam_webrtc.settings import WebRtcSettings
-from test.streaming.fakes import Source, running, viewer
+from picam_webrtc_test.streaming.fakes import Source, running, viewer
 
 
 async def test_one_address_cannot_take_every_place() -> None:

@@ -17,7 +17,7 @@ from picam_webrtc.errors import (
 )
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.session.sessions import Sessions, codec_preference
-from test.streaming.fakes import RealViewer, Source, running, until, viewer
+from picam_webrtc_test.streaming.fakes import RealViewer, Source, running, until, viewer
 
 SETTINGS = WebRtcSettings()
 

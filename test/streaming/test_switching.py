@@ -2,7 +2,7 @@
 
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.rendition import LADDER
-from test.streaming.fakes import Source, running, until, viewer
+from picam_webrtc_test.streaming.fakes import Source, running, until, viewer
 
 WIDTH, HEIGHT = 640, 360
 

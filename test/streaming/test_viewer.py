@@ -4,7 +4,7 @@ from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
 from picam_webrtc.streaming.fanout.broadcast import History
 from picam_webrtc.streaming.fanout.viewer import DRAIN_S, KEYFRAME_ALLOWANCE, Viewer
 from picam_webrtc.streaming.rtp.reports import Report
-from test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
+from picam_webrtc_test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 
 H264_HALF = RenditionKey(Codec.H264, 1)
 

@@ -10,7 +10,7 @@ from yarl import URL
 from picam_webrtc.errors import PublishError
 from picam_webrtc.streaming.ice_servers import IceServer
 from picam_webrtc.streaming.publish.whip import LONGEST_RETRY_AFTER_S, WhipClient, origin, retry_after
-from test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
+from picam_webrtc_test.streaming.fake_whip import ANSWER, FakeWhip, Reply, fake_whip
 
 OFFER = "v=0\r\ns=offer\r\n"
 RIGHT_TOKEN = "the-right-one"  # noqa: S105

@@ -8,12 +8,12 @@ import secrets
 import sys
 from dataclasses import asdict
 
-from test.fuzz.attacks import ATTACKS
-from test.fuzz.run import fuzz
+from picam_webrtc_test.fuzz.attacks import ATTACKS
+from picam_webrtc_test.fuzz.run import fuzz
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m test.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m picam_webrtc_test.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--only", choices=ATTACKS)

@@ -1,13 +1,13 @@
 """A polite viewer in a process of its own: one line for each picture, until it is told to stop (SIGTERM).
 
-python -m test.web.clients.watch URL [TOKEN]
+python -m picam_webrtc_test.web.clients.watch URL [TOKEN]
 """
 
 import asyncio
 import signal
 import sys
 
-from test.viewer import Viewer, viewer
+from picam_webrtc_test.viewer import Viewer, viewer
 
 
 async def main(url: str, token: str = "") -> None:

@@ -91,7 +91,7 @@ def link() -> Iterator[Link]:
 
 
 class FarViewer:
-    """`test.streaming.far_viewer`, a process that decodes what it receives."""
+    """`picam_webrtc_test.streaming.far_viewer`, a process that decodes what it receives."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -131,7 +131,7 @@ class FarViewer:
 async def far_viewer(*prefix: str) -> AsyncIterator[FarViewer]:
     """A viewer in a process of its own, started behind `prefix`."""
     process = await asyncio.create_subprocess_exec(
-        *(*prefix, sys.executable, "-m", "test.streaming.far_viewer"),
+        *(*prefix, sys.executable, "-m", "picam_webrtc_test.streaming.far_viewer"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 20,

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-MODULE = Path(__file__).parent / "streaming" / "go2rtc"
+MODULE = Path(__file__).parent / "go2rtc"
 PACKAGE = "github.com/AlexxIT/go2rtc"
 BUILD_TIMEOUT_S = 600.0
 START_TIMEOUT_S = 20.0

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from test.streaming.fakes import RealViewer
+from picam_webrtc_test.streaming.fakes import RealViewer
 
 
 async def obey(viewer: RealViewer, request: dict[str, Any]) -> dict[str, Any]:

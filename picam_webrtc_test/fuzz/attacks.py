@@ -10,9 +10,9 @@ from types import MappingProxyType
 import aiohttp
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from test.fuzz import seeds
-from test.fuzz.mutations import Mutator
-from test.web.live import Live
+from picam_webrtc_test.fuzz import seeds
+from picam_webrtc_test.fuzz.mutations import Mutator
+from picam_webrtc_test.web.live import Live
 
 CRLF = b"\r\n"
 REQUESTS_AT_A_TIME = 25

@@ -6,7 +6,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from pytest_timeout import _get_item_settings  # type: ignore[import-untyped]
 
-from test.machine import CALM_TIMEOUT_S, SPOILED, wait_for_calm, watched
+from picam_webrtc_test.machine import CALM_TIMEOUT_S, SPOILED, wait_for_calm, watched
 
 PATIENCE_S = 180.0
 """For what is run again: waiting for a calm machine, and the runs."""

@@ -8,7 +8,7 @@ import threading
 
 from picam_webrtc.camera.source import make_source
 from picam_webrtc.settings import CameraSettings
-from test.picamera2.virtual_camera import virtual_library
+from picam_webrtc_test.picamera2.virtual_camera import virtual_library
 
 WARM_UP_CYCLES = 3
 

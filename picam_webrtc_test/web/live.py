@@ -61,7 +61,7 @@ class HonestViewer:
 @asynccontextmanager
 async def honest_viewer(live: Live, token: str = "") -> AsyncIterator[HonestViewer]:
     """In a process of its own, so that it is not what slows down the server. Yields once it sees the picture."""
-    command = (sys.executable, "-m", "test.web.clients.watch", live.url, token)
+    command = (sys.executable, "-m", "picam_webrtc_test.web.clients.watch", live.url, token)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     honest = HonestViewer(process)
     assert process.stdout is not None

@@ -1,5 +1,5 @@
 // Pins the media server that the tests of publishing run against; go.sum holds the hashes of all that it is made of.
-module picam_webrtc/test/streaming/go2rtc
+module picam_webrtc_test/go2rtc
 
 go 1.25
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from test.browser import Page
+from picam_webrtc_test.browser import Page
 
 READER = (Path(__file__).parent / "pattern.js").read_text()
 

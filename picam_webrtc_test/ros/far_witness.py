@@ -1,4 +1,6 @@
-"""Watches one stream of a server and /diagnostics, and tells: `python -m test.ros.far_witness URL STREAM SECONDS`.
+"""Watches one stream of a server and /diagnostics, and tells.
+
+python -m picam_webrtc_test.ros.far_witness URL STREAM SECONDS
 
 The seconds run from the first frame on, or from the tenth second if there is none. Prints one JSON object.
 """
@@ -12,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 
 from picam_webrtc.ros.process.runtime import Runtime
-from test.viewer import viewer
+from picam_webrtc_test.viewer import viewer
 
 PATIENCE_S = 10.0
 

@@ -1,13 +1,13 @@
 """Chromium on the viewer page, in a process of its own: prints by which path it saw what, as JSON.
 
-python -m test.web.clients.page URL PICTURES
+python -m picam_webrtc_test.web.clients.page URL PICTURES
 """
 
 import asyncio
 import json
 import sys
 
-from test.browser import ChromiumPage, open_chromium, wait_until
+from picam_webrtc_test.browser import ChromiumPage, open_chromium, wait_until
 
 # Every connection of the page is kept where the statistics can be asked for.
 KEEP_PEERS = """

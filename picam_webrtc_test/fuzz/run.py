@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from picam_webrtc.settings import WebRtcSettings
-from test.fuzz.attacks import ATTACKS, Outcomes
-from test.web.live import HonestViewer, Live, honest_viewer, live_server
+from picam_webrtc_test.fuzz.attacks import ATTACKS, Outcomes
+from picam_webrtc_test.web.live import HonestViewer, Live, honest_viewer, live_server
 
 SETTINGS = WebRtcSettings(port=0, max_requests_per_second=10_000.0, connection_idle_timeout=5.0)
 """No limit but the rate is lifted: it would only keep the attacks from what is behind it."""
