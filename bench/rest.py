@@ -15,7 +15,7 @@ from picam_webrtc_test.pipeline import node_process, own_ros_domain
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "composed": ("picam_webrtc",),
-    "three_processes": tuple(f"picam_webrtc.ros.{name}" for name in ("camera_node", "inference_node", "webrtc_node")),
+    "three_processes": ("camera_node", "inference_node", "webrtc_node"),
 }
 READY = r"Ready|The page is at"
 PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "port": 0}

@@ -78,7 +78,7 @@ class Robot:
         self._switches = {switch: node.create_client(Trigger, f"/camera_node/{switch}") for switch in ("stop", "start")}
 
     def _start(self, name: str) -> None:
-        self._processes[name] = self._stack.enter_context(node_process(f"picam_webrtc.ros.{name}", PARAMETERS))
+        self._processes[name] = self._stack.enter_context(node_process(name, PARAMETERS))
 
     def holdings(self) -> dict[str, Holdings]:
         return {name: holdings(self._processes[name].pid) for name in WATCHED}

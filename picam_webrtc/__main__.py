@@ -1,5 +1,8 @@
-"""`python -m picam_webrtc`: the whole pipeline in one process."""
+"""`python -m picam_webrtc`: the whole pipeline in one process; `python -m picam_webrtc NAME`: another executable."""
 
-from picam_webrtc.ros.composed import main
+import sys
 
-raise SystemExit(main())
+from picam_webrtc.entry import EXECUTABLES, run
+
+name = sys.argv.pop(1) if len(sys.argv) > 1 and sys.argv[1] in EXECUTABLES else "picam_webrtc"
+raise SystemExit(run(name))

@@ -109,8 +109,11 @@ class InferenceSettings(Settings):
     ] = "tflite"
     model: Annotated[
         str,
-        Param("path of a .tflite file, or the name of a model that picam_webrtc.models can fetch"),
-    ] = "ssd_mobilenet_v2"
+        Param(
+            "path of a .tflite file, or the name of a model that picam_webrtc.models can fetch; auto is "
+            "ssd_mobilenet_v2, or face_detection where only that has been fetched"
+        ),
+    ] = "auto"
     labels: Annotated[
         str, Param("path of a label file; empty takes the model's own labels, or the .txt file beside the model")
     ] = ""

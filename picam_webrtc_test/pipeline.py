@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.entry import EXECUTABLES
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 30.0
@@ -67,10 +68,14 @@ class NodeProcess:
                     raise AssertionError(f"no line matches {pattern!r} in:\n{self.output}")
                 self._grown.wait(min(remaining, 0.5))
 
-    def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = STOP_TIMEOUT_S) -> int:
-        """Signal the process if it runs, and return its exit code; killed after the timeout."""
+    def send(self, number: signal.Signals) -> None:
+        """If the process runs."""
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGINT, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Signal the process if it runs, and return its exit code; killed after the timeout."""
+        self.send(number)
         try:
             return self.wait(timeout_s)
         finally:
@@ -117,16 +122,19 @@ def own_ros_domain() -> Iterator[None]:
 
 @contextmanager
 def node_process(
-    module: str,
+    name: str,
     parameters: Mapping[str, ParameterValue] | None = None,
     *more: str,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] = {},
     prefix: Sequence[str] = (),
 ) -> Iterator[NodeProcess]:
-    """`prefix python -m module arguments` with parameters and `more` ROS arguments, ended when the block ends."""
-    command = [*prefix, sys.executable, "-m", module, *arguments, *ros_arguments(parameters or {}, *more)]
-    process = NodeProcess(command, environment)
+    """An executable of ours, or a module of the tests, after `prefix`, with `arguments`, parameters and `more` ROS
+    arguments; ended when the block ends.
+    """
+    program = [str(ROOT / "resource/executables" / name)] if name in EXECUTABLES else [sys.executable, "-m", name]
+    command = [*prefix, *program, *arguments, *ros_arguments(parameters or {}, *more)]
+    process = NodeProcess(command, {"PICAM_WEBRTC_PYTHON": sys.executable, **environment})
     try:
         yield process
     finally:

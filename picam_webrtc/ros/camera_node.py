@@ -108,7 +108,3 @@ async def wire(
 def main(library: CameraLibrary | None = None) -> int:
     """Run the node; `library` replaces the installed Picamera2."""
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics(), library))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

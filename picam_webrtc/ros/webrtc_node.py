@@ -93,7 +93,3 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
 
 def main() -> int:
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
+
 ADDRESSES = {"robot": "198.18.100.1", "ground": "198.18.100.2"}
 CABLE = "cable"
 UDP_ONLY = Path(__file__).with_name("udp_only.xml")
@@ -40,7 +42,8 @@ class TwoHosts:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"FASTDDS_DEFAULT_PROFILES_FILE": str(UDP_ONLY), "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
+        profile = dict.fromkeys(PROFILE_VARIABLES, str(UDP_ONLY))
+        return {**profile, "ROS_AUTOMATIC_DISCOVERY_RANGE": "SUBNET"}
 
     def narrow(self, megabits_per_s: int) -> None:
         """Let through no more than that, either way."""

@@ -52,7 +52,8 @@ def type_hash(environment: dict[str, str], message: str) -> str:
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(sysconfig.get_platform().encode() + sys.version.encode())
+    # Each ROS distribution has its own environment, whose generators make other bindings.
+    digest = hashlib.sha256("\n".join((sysconfig.get_platform(), sys.version, sys.prefix)).encode())
     for file in sorted(path for path in SOURCE.rglob("*") if path.is_file()):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -217,7 +217,8 @@ SNAPSHOT = Snapshot("ssd", "ssd", True, 9, 0, 0, "", 9, 0.3, 30.0, 17.0, 20.0)
         ({"transform": "none"}, SNAPSHOT, 0, "frames pass through: transform is none"),
         ({"enabled": False}, SNAPSHOT, 0, "frames pass through: not enabled"),
         ({}, {"running": False}, 0, "idle: nobody subscribes"),
-        ({}, {"model": ""}, 1, "nothing is detected: the model ssd_mobilenet_v2 has not been fetched"),
+        ({}, {"model": ""}, 1, "nothing is detected: no model has been fetched"),
+        ({"model": "one"}, {"model": ""}, 1, "nothing is detected: the model one has not been fetched"),
         ({}, {"last_failure": "odd"}, 2, "frames pass through: odd"),
     ],
 )

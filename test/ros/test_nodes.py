@@ -16,8 +16,8 @@ from picam_webrtc_test.pipeline import node_process
 
 pytestmark = pytest.mark.ros
 
-CAMERA, INFERENCE = "picam_webrtc.ros.camera_node", "picam_webrtc.ros.inference_node"
-WEBRTC, COMPOSED = "picam_webrtc.ros.webrtc_node", "picam_webrtc"
+CAMERA, INFERENCE = "camera_node", "inference_node"
+WEBRTC, COMPOSED = "webrtc_node", "picam_webrtc"
 STOP_WITHIN_S = 2.0
 
 

@@ -39,9 +39,7 @@ class Pipeline:
 def three_processes() -> Iterator[Pipeline]:
     with ExitStack() as stack:
         names = ("camera_node", "inference_node", "webrtc_node")
-        processes = [
-            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", PARAMETERS, *DEBUG_LOGS)) for name in names
-        ]
+        processes = [stack.enter_context(node_process(name, PARAMETERS, *DEBUG_LOGS)) for name in names]
         yield Pipeline(*processes)
 
 

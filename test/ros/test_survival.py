@@ -37,7 +37,7 @@ class Robot:
         self.url = self.processes["webrtc_node"].wait_for_line(r"The page is at (http://\S+)")[1]
 
     def start(self, name: str) -> None:
-        process = node_process(f"picam_webrtc.ros.{name}", PARAMETERS)
+        process = node_process(name, PARAMETERS)
         self.processes[name] = self._stack.enter_context(process)
 
     def kill(self, name: str) -> None:

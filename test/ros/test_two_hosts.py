@@ -63,7 +63,7 @@ def ground() -> Iterator[Ground]:
             node_process(
                 "picam_webrtc", ROBOT, "-r", "webrtc_node:__node:=coder", prefix=hosts.robot, environment=seen
             ),
-            node_process("picam_webrtc.ros.webrtc_node", GROUND, prefix=hosts.ground, environment=seen) as webrtc,
+            node_process("webrtc_node", GROUND, prefix=hosts.ground, environment=seen) as webrtc,
         ):
             yield Ground(hosts, webrtc)
 

@@ -46,7 +46,7 @@ def running_pipeline(parameters: Mapping[str, ParameterValue]) -> Iterator[Pipel
     """Three processes, as `ros2 launch` starts them."""
     with ExitStack() as stack:
         camera, inference, webrtc = (
-            stack.enter_context(node_process(f"picam_webrtc.ros.{name}", parameters))
+            stack.enter_context(node_process(name, parameters))
             for name in ("camera_node", "inference_node", "webrtc_node")
         )
         url = webrtc.wait_for_line(r"The page is at (http://\S+)")[1]
@@ -180,7 +180,7 @@ async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(each_brow
             model = "document.querySelector('[data-parameter=\"inference_node.model\"]')"
             await set_input(page, model, "/no/such.tflite")
             await wait_until(page, "document.querySelector('#refusal').textContent.includes('/no/such.tflite')")
-            assert await page.evaluate(f"{model}.value") == "ssd_mobilenet_v2"
+            assert await page.evaluate(f"{model}.value") == "auto"
 
 
 async def set_input(page: Page, element: str, value: str) -> None:
@@ -221,6 +221,6 @@ async def test_a_killed_node_is_back_and_the_page_plays_again_within_5_s(each_br
             await wait_until(page, f"!({LIVE})")
             port = int(pipeline.url.rsplit(":", 1)[1].strip("/"))
             parameters = {**TEST_PATTERN, "port": port}
-            again = stack.enter_context(node_process(f"picam_webrtc.ros.{name}", parameters))
+            again = stack.enter_context(node_process(name, parameters))
             await asyncio.to_thread(again.wait_for_line, r"Ready|The page is at")
             await wait_until(page, LIVE, timeout_s=5)

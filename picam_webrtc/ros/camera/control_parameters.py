@@ -50,14 +50,14 @@ class ControlParameters:
         node.set_descriptor(control.name, descriptor(control))
         return value
 
-    def _on_set(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
+    def _on_set(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         try:
             self._controls.plan(self._ours(parameters))
         except PicamWebrtcError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _post_set(self, parameters: Sequence[Parameter[Any]]) -> None:
+    def _post_set(self, parameters: Sequence[Parameter]) -> None:
         self._change(self._ours(parameters))
 
     def _change(self, changes: Mapping[str, object]) -> None:
@@ -71,7 +71,7 @@ class ControlParameters:
         if stale:
             self._node.set_parameters([_parameter(self._controls.controls[name], stale[name]) for name in stale])
 
-    def _ours(self, parameters: Sequence[Parameter[Any]]) -> dict[str, object]:
+    def _ours(self, parameters: Sequence[Parameter]) -> dict[str, object]:
         return {p.name: () if p.value is None else p.value for p in parameters if p.name in self._controls.controls}
 
 
@@ -84,7 +84,7 @@ def _ros_value(value: ControlValue) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _parameter(control: Control, value: ControlValue) -> Parameter[Any]:
+def _parameter(control: Control, value: ControlValue) -> Parameter:
     return Parameter(control.name, PARAMETER_TYPES[control.kind], _ros_value(value))
 
 

@@ -12,6 +12,7 @@ from rclpy.node import Node
 from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
+from picam_webrtc.models import AUTO
 from picam_webrtc.ros.process.runtime import background
 from picam_webrtc.ros.topics.qos import OVERRIDABLE
 from picam_webrtc.settings import InferenceSettings
@@ -121,7 +122,8 @@ def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> tuple[in
     if settings.transform == "none":
         return 0, "frames pass through: transform is none"
     if not figures.model:
-        return 1, f"nothing is detected: the model {settings.model} has not been fetched"
+        missing = "no model has" if settings.model == AUTO else f"the model {settings.model} has not"
+        return 1, f"nothing is detected: {missing} been fetched"
     if not settings.enabled:
         return 0, "frames pass through: not enabled"
     if not figures.running:

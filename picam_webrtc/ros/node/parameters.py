@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -90,7 +90,7 @@ class NodeParameters(Generic[S]):
         """Nobody checks or applies changes any more; they are kept all the same."""
         self.check = self.apply = _nothing
 
-    def _on_set(self, parameters: Sequence[Parameter[Any]]) -> SetParametersResult:
+    def _on_set(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         try:
             changed = self._changed(parameters)
             if changed != self.settings:
@@ -100,14 +100,14 @@ class NodeParameters(Generic[S]):
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _post_set(self, parameters: Sequence[Parameter[Any]]) -> None:
+    def _post_set(self, parameters: Sequence[Parameter]) -> None:
         changed = self._changed(parameters)
         if changed != self.settings:
             self.settings = changed
             with speaking_for(self._node):
                 self.apply(changed)
 
-    def _changed(self, parameters: Sequence[Parameter[Any]]) -> S:
+    def _changed(self, parameters: Sequence[Parameter]) -> S:
         ours = {p.name: p.value for p in parameters if p.name in self._declared}
         return replace(self.settings, **{name: self._declared[name].check(value) for name, value in ours.items()})
 

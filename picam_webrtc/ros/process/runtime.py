@@ -8,7 +8,6 @@ import asyncio
 import faulthandler
 import logging
 import re
-import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -24,8 +23,9 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.ros.process import signals
 from picam_webrtc.ros.process.memory import keep_what_is_loaded
-from picam_webrtc.ros.process.shared_memory import remove_orphans, shortage, use_profile
+from picam_webrtc.ros.process.shared_memory import loaded_fast_dds, remove_orphans, use_profile
 
 logger = logging.getLogger(__name__)
 
@@ -41,28 +41,29 @@ class Runtime:
     def __init__(self, arguments: list[str] | None = None) -> None:
         self._arguments = arguments
         self._stack = ExitStack()
+        self._ended = threading.Event()
+        self._tasks = threading.Lock()
         self.before_stop: list[Callable[[], Awaitable[None]]] = []
         """What is to be done at the end while nodes still spin; it has to be quick."""
         self.namespace = ""
         """Where nodes are made from now on, unless the command line says otherwise."""
 
     def __enter__(self) -> Self:
-        self._warning = prepare_process()
+        self._warnings = prepare_process()
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
             raise PicamWebrtcError(f"ROS arguments: {_without_source_lines(error)}") from error
         self._stack.callback(rclpy.try_shutdown)
         self.executor = SingleThreadedExecutor()
-        self._thread = threading.Thread(target=_spin, args=(self.executor,), name="ros-spin", daemon=True)
+        self._thread = threading.Thread(target=_spin, args=(self.executor, self._ended), name="ros-spin", daemon=True)
         return self
 
     def node(self, name: str, make: Callable[..., N]) -> N:
         """A node of the class `make`, which takes a name and a `namespace`."""
         node = make(name, namespace=self.namespace)
-        if self._warning is not None:
-            node.get_logger().warning(self._warning)
-            self._warning = None
+        while self._warnings:
+            node.get_logger().warning(self._warnings.pop(0))
         self.executor.add_node(node)
         self._stack.callback(node.destroy_node)
         return node
@@ -72,13 +73,25 @@ class Runtime:
         self._thread.start()
 
     def call_soon(self, function: Callable[[], None]) -> None:
-        """Run `function` on the thread `ros-spin`, where topics are made, changed and destroyed."""
-        self.executor.create_task(function)
+        """Run `function` on the thread `ros-spin`, where topics are made, changed and destroyed.
+
+        From any thread. After `stop_spinning` nothing happens: the nodes end next, with all their topics.
+        """
+        with self._tasks:
+            if not self._ended.is_set():
+                self.executor.create_task(function)
 
     def stop_spinning(self) -> None:
-        self.executor.shutdown()
+        """Idempotent. The thread ends first: to be shut down beside it takes from an executor what it waits for."""
         if self._thread.is_alive():
+            self.call_soon(self._end)
             self._thread.join()
+        self._end()
+        self.executor.shutdown()
+
+    def _end(self) -> None:
+        with self._tasks:
+            self._ended.set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -87,17 +100,15 @@ class Runtime:
         self._stack.close()
 
 
-def _spin(executor: SingleThreadedExecutor) -> None:
-    """Spin until the executor is shut down; a callback that raises is reported and costs nobody else anything."""
-    while True:
+def _spin(executor: SingleThreadedExecutor, ended: threading.Event) -> None:
+    """Spin until `ended` is set by a callback; one that raises is reported and costs nobody else anything."""
+    while not ended.is_set():
         try:
-            executor.spin()
+            executor.spin_once()
         except ExternalShutdownException:
             return
         except Exception:
             logger.exception("a callback failed; the node goes on")
-        else:
-            return
 
 
 def run(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> int:
@@ -111,13 +122,16 @@ def run(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> int:
     except PicamWebrtcError as error:
         print(f"{PACKAGE}: {error}", file=sys.stderr)
         return 1
+    finally:
+        # The loop has given the signals back; from here on the process ends by itself.
+        signals.ignore()
     return 0
 
 
 async def _main(wire: Callable[[AsyncExitStack, Runtime], Awaitable[None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     with Runtime(sys.argv) as runtime, farewell_deadline():
         async with AsyncExitStack() as stack:
@@ -160,10 +174,17 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-def prepare_process() -> str | None:
-    """Get a shared-memory segment that holds 720p images; what the user should know when it cannot be had."""
-    remove_orphans()
-    return shortage(use_profile(share_directory() / "config" / "fastdds.xml"))
+def prepare_process() -> list[str]:
+    """Get a shared-memory segment that holds 720p images, where Fast DDS is the middleware; what the user should know.
+
+    Before rclpy.init, which reads the profile.
+    """
+    rclpy.get_rmw_implementation_identifier()  # loads the middleware
+    fast_dds = loaded_fast_dds()
+    if fast_dds is None:
+        return []
+    remove_orphans(fast_dds)
+    return use_profile(fast_dds, share_directory() / "config" / "fastdds.xml")
 
 
 def share_directory() -> Path:

@@ -58,14 +58,15 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     return options
 
 
+def rosbag2_command(output: str, topics: Sequence[str]) -> list[str]:
+    """`topics` empty is every topic. Lyrical takes topics after `--topics` only, which Jazzy and Kilted know too."""
+    wanted = ["--topics", *topics] if topics else ["--all"]
+    return ["ros2", "bag", "record", "--storage", "mcap", "--output", output, *wanted]
+
+
 def main() -> int:
     options = parsed(remove_ros_args(sys.argv)[1:])
     if has_rosbag2() and not options.without_rosbag2:
-        topics = options.topics or ["--all"]
-        command = ["ros2", "bag", "record", "--storage", "mcap", "--output", options.output, *topics]
+        command = rosbag2_command(options.output, options.topics)
         os.execvp(command[0], command)  # noqa: S606 - becomes rosbag2, which gets the signals meant for this process
     return run(partial(wire, Path(options.output), options.topics))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

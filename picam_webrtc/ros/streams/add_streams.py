@@ -103,7 +103,3 @@ def main() -> int:
     except SettingError as error:
         parser.error(str(error))
     return run(partial(wire, arguments.to, streams))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -6,6 +6,7 @@ import aiortc
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender
 from aiortc import rtp as aiortc_rtp
 
+from picam_webrtc.dependencies import DEPENDENCIES, remedy
 from picam_webrtc.errors import DependencyError
 from picam_webrtc.private_members import (
     DTLS_TRANSPORT,
@@ -57,6 +58,6 @@ def _fits(member: PrivateMember, owner: object) -> bool:
 
 def _unusable(member: str) -> DependencyError:
     return DependencyError(
-        f"aiortc {aiortc.__version__} cannot be used: its {member} is missing or different; "
-        "install a version that picam_webrtc is tested with: pip install 'aiortc>=1.14,<1.17'"
+        f"aiortc {aiortc.__version__} cannot be used: its {member} is missing or different; to get a version that is "
+        f"known to work, {remedy(one for one in DEPENDENCIES if one.module == 'aiortc')}"
     )

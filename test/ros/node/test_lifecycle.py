@@ -124,7 +124,7 @@ async def test_managed_nodes_work_between_activate_and_deactivate_and_can_be_mad
 
 
 def test_a_managed_node_that_cannot_be_configured_says_why_and_lives_on(operator: Operator) -> None:
-    with node_process("picam_webrtc.ros.webrtc_node", {"managed": True, "streams": ("front=image_raw",)}) as process:
+    with node_process("webrtc_node", {"managed": True, "streams": ("front=image_raw",)}) as process:
         process.wait_for_line("Waiting to be configured")
 
         assert not operator.transition("/webrtc_node", Transition.TRANSITION_CONFIGURE)
@@ -157,9 +157,7 @@ def publishing(runtime: Runtime, node: Node, message_type: type[Any], topic: str
 
 async def test_any_image_or_compressed_image_topic_is_discovered_shown_and_forgotten() -> None:
     picture = Frame(np.tile(HALF, (4, 4, 1)), "bgr8", 0, "elsewhere")
-    with node_process(
-        "picam_webrtc.ros.webrtc_node", {"port": 0, "discover": True, "max_requests_per_second": 1000.0}
-    ) as process:
+    with node_process("webrtc_node", {"port": 0, "discover": True, "max_requests_per_second": 1000.0}) as process:
         url = url_of(process)
         with running_node("robot") as (runtime, node):
 
@@ -203,8 +201,8 @@ async def test_two_cameras_in_one_process_are_four_streams_and_another_one_is_ad
                 await watching.next_frame()
 
         with (
-            node_process("picam_webrtc.ros.camera_node", SMALL, "-r", "__ns:=/left"),
-            node_process("picam_webrtc.ros.streams.add_streams", arguments=["left_raw=/left/image_raw"]) as adding,
+            node_process("camera_node", SMALL, "-r", "__ns:=/left"),
+            node_process("add_streams", arguments=["left_raw=/left/image_raw"]) as adding,
         ):
             wait_until(lambda: "left_raw" in stream_names(url), "the added stream")
             async with viewer(url) as watching:

@@ -38,9 +38,17 @@ def test_freed_images_are_kept_until_they_are_given_back() -> None:
 
 THREADS = 8
 COUNT_ARENAS = f"""
-import ctypes, os, threading
-import picam_webrtc.ros.webrtc_node
+import ctypes, os, sys, threading
+from picam_webrtc import entry
 
+def load():
+    import picam_webrtc.ros.webrtc_node
+    return 0
+
+sys.modules["started"] = threading  # stands for a module of ours
+threading.main = load
+entry.EXECUTABLES["started"] = "started"
+entry.run("started")
 libc = ctypes.CDLL(None)
 meeting = threading.Barrier({THREADS})
 

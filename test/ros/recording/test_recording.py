@@ -77,7 +77,7 @@ def record(path: Path) -> dict[str, list[int]]:
     with (
         node_process("picam_webrtc", PARAMETERS),
         running_node("witness") as (runtime, node),
-        node_process("picam_webrtc.ros.recording.record", arguments=arguments) as recorder,
+        node_process("record", arguments=arguments) as recorder,
     ):
         for topic in topics:
             recorder.wait_for_line(f"Recording {topic}$")

@@ -74,7 +74,7 @@ def test_another_process_gets_detections_with_the_pictures_header(
     parameters = {"model": model, "class_ids": class_ids, "resize": "stretch"}
     with (
         camera() as send,
-        node_process("picam_webrtc.ros.inference_node", parameters, environment=environment) as inference,
+        node_process("inference_node", parameters, environment=environment) as inference,
         node_process("picam_webrtc_test.ros.vision_listener", environment=environment) as listener,
     ):
         inference.wait_for_line("Ready")
@@ -88,7 +88,7 @@ def test_another_process_gets_detections_with_the_pictures_header(
 
 
 def test_who_comes_late_still_gets_the_labels(environment: dict[str, str], model: str) -> None:
-    with node_process("picam_webrtc.ros.inference_node", {"model": model}, environment=environment) as inference:
+    with node_process("inference_node", {"model": model}, environment=environment) as inference:
         inference.wait_for_line("Ready")
         with node_process("picam_webrtc_test.ros.vision_listener", environment=environment) as listener:
             message = next_heard(listener, "labels", lambda: None)
@@ -97,7 +97,7 @@ def test_who_comes_late_still_gets_the_labels(environment: dict[str, str], model
 
 
 def test_without_vision_msgs_the_node_says_so_once_and_goes_on(model: str) -> None:
-    with node_process("picam_webrtc.ros.inference_node", {"model": model}) as inference:
+    with node_process("inference_node", {"model": model}) as inference:
         inference.wait_for_line("Ready")
 
     told = [line for line in inference.lines if "vision_msgs is not installed" in line]
