@@ -58,8 +58,8 @@ class Dependency:
     @property
     def requirement(self) -> str:
         """As pip and setup.py take it."""
-        limit = f",<{self.below}" if self.below else ""
-        return f"{self.distribution}>={self.minimum}{limit}"
+        limit = f"<{self.below}," if self.below else ""
+        return f"{self.distribution}{limit}>={self.minimum}"
 
 
 DEPENDENCIES: Sequence[Dependency] = (
@@ -107,13 +107,18 @@ class Fault:
     dependency: Dependency
     found: str | None
 
-    def __str__(self) -> str:
-        name, below = self.dependency.distribution, self.dependency.below
+    @property
+    def reason(self) -> str:
+        """What is wrong, to be read behind the package's name."""
+        below = self.dependency.below
         wanted = f"{self.dependency.minimum} or later{f', before {below}' if below else ''}"
         if self.found is None:
-            return f"{name} is not installed ({wanted} is needed)"
+            return f"is not installed ({wanted} is needed)"
         age = "old" if is_older(self.found, self.dependency.minimum) else "new"
-        return f"{name} {self.found} is too {age} ({wanted} is needed)"
+        return f"{self.found} is too {age} ({wanted} is needed)"
+
+    def __str__(self) -> str:
+        return f"{self.dependency.distribution} {self.reason}"
 
 
 def check(needed: Iterable[Use], table: Iterable[Dependency] = DEPENDENCIES) -> None:
@@ -231,11 +236,14 @@ def _key(version: str) -> tuple[tuple[int, ...], bool]:
 
 
 def remedy(wanted: Iterable[Dependency]) -> str:
-    """The command that brings all of them, for this Python."""
+    """The command that brings all of them, for this Python.
+
+    Nothing is installed into the system's: there install.sh makes an environment beside it.
+    """
     if not in_environment():
         script = Path(__file__).resolve().parents[1] / "install.sh"
         place = shlex.quote(str(script)) if script.is_file() else "./install.sh of this package"
-        return f"run {place}, which makes an environment with everything that fits together"
+        return f"run {place}"
     return f"run {pip_install(*(one.requirement for one in wanted))}"
 
 

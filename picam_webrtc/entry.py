@@ -20,6 +20,7 @@ EXECUTABLES = {
     "add_streams": "picam_webrtc.ros.streams.add_streams",
     "record": "picam_webrtc.ros.recording.record",
     "list_cameras": "picam_webrtc.camera.list_cameras",
+    "doctor": "picam_webrtc.doctor.__main__",
 }
 """Each name of an executable and the module whose `main` it calls, which returns the exit code."""
 PACKAGE = "picam_webrtc"

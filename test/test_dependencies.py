@@ -30,6 +30,7 @@ from picam_webrtc.errors import DependencyError
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "picam_webrtc"
+"""Executables whose module is not called as they are."""
 WITH_US = {"yarl": "aiohttp", "pylibsrtp": "aiortc"}
 """What comes with one of ours, always."""
 VERSIONS = (
@@ -153,7 +154,7 @@ def test_all_that_is_wrong_is_one_line_with_one_command(site: Path, in_a_venv: N
 
     assert str(refused.value) == (
         "a-package 1.6.0 is too old (1.14 or later, before 3 is needed); b is not installed (2 or later is needed): "
-        "run /home/pi/env/bin/python -m pip install 'a-package>=1.14,<3' 'b>=2'"
+        "run /home/pi/env/bin/python -m pip install 'a-package<3,>=1.14' 'b>=2'"
     )
 
 
@@ -168,7 +169,7 @@ def test_what_is_too_new_is_called_so(site: Path) -> None:
 def test_a_venv_without_pip_is_filled_by_uv(monkeypatch: pytest.MonkeyPatch, in_a_venv: None) -> None:
     monkeypatch.setattr(dependencies, "is_there", lambda module: module != "pip")
 
-    assert remedy([A]) == "run uv pip install --python /home/pi/env/bin/python 'a-package>=1.14,<3'"
+    assert remedy([A]) == "run uv pip install --python /home/pi/env/bin/python 'a-package<3,>=1.14'"
 
 
 def test_nothing_is_installed_into_the_systems_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,6 +248,7 @@ ROS_MODULES = {
 def imported_at_start(name: str, seen: set[Path]) -> Iterator[str]:
     """The foreign modules that importing ours of that name imports without further ado, guarded imports left out."""
     path = ROOT / f"{name.replace('.', '/')}.py"
+    assert path.is_file()
     if path in seen:
         return
     seen.add(path)

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     **{engine: GROUND_FLOOR | {engine} for engine in ENGINES},
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
+    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models"},
     "web": GROUND_FLOOR | ENGINES | {"web"},
     "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models"},
     "entry": GROUND_FLOOR | {"ros"},

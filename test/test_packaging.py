@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 NODES = ("camera_node", "inference_node", "webrtc_node", "picam_webrtc")
 SHARED = ("package.xml", "launch/picam_webrtc.launch.py", "config/fastdds.xml", "config/example.yaml")
 EXECUTABLES = sorted(file for file in (ROOT / "resource/executables").iterdir() if not file.suffix)
+WRONG = "--ros-args -p source:=webcam -p transform:=webcam"
 BUILD_TIMEOUT_S = 110
 SHELL_PATH = "/usr/bin:/bin"
 """Of a shell in which no environment is activated."""
@@ -90,7 +91,7 @@ def test_the_viewer_page_is_installed(prefix: Path) -> None:
     assert pages or linked
 
 
-def start(prefix: Path, name: str, path: str = SHELL_PATH) -> subprocess.CompletedProcess[str]:
+def start(prefix: Path, name: str, path: str = SHELL_PATH, arguments: str = WRONG) -> subprocess.CompletedProcess[str]:
     """What `ros2 run` does, in a shell that has sourced colcon's set-up and activated nothing."""
     setup = prefix / "local_setup.sh"
     packages = [str(path) for path in prefix.glob("lib/python3*/site-packages")]  # as pip's environment finds them
@@ -98,7 +99,6 @@ def start(prefix: Path, name: str, path: str = SHELL_PATH) -> subprocess.Complet
         **os.environ, "COLCON_CURRENT_PREFIX": str(prefix), "PYTHONPATH": ":".join(packages), "PATH": path
     }  # fmt: skip
     sourced = f". {setup} && " if setup.exists() else ""
-    arguments = "--ros-args -p source:=webcam -p transform:=webcam"
     return subprocess.run(
         ["sh", "-c", f"{sourced}exec {prefix}/lib/picam_webrtc/{name} {arguments}"],
         env=environment, cwd=prefix, capture_output=True, text=True, timeout=60, check=False,
@@ -161,3 +161,7 @@ def test_every_executable_looks_for_its_interpreter_in_the_same_way(executable: 
 
     assert head == (ROOT / "resource/executables/camera_node").read_text().splitlines()[:-1]
     assert last == f'exec $wait "$python" -m picam_webrtc {executable.name} "$@"'
+
+
+def test_the_doctor_stands_there_too(prefix: Path) -> None:
+    assert start(prefix, "doctor", arguments="--help").stdout.startswith("usage: doctor ")

@@ -47,6 +47,9 @@ class CameraLibrary(Protocol):
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
         """libcamera's names of the pixel formats of an opened camera's main stream, each with its sizes [px]."""
 
+    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """The same of a camera's sensor, which is not opened for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
@@ -94,8 +97,14 @@ class InstalledLibrary:
         return self._libcamera.Transform(hflip=hflip, vflip=vflip)
 
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
-        roles = [self._libcamera.StreamRole.VideoRecording]
-        formats = device.camera.generate_configuration(roles).at(0).formats
+        return self._formats(device.camera, self._libcamera.StreamRole.VideoRecording)
+
+    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+        cameras = self._libcamera.CameraManager.singleton().cameras
+        return self._formats(next(one for one in cameras if one.id == camera_id), self._libcamera.StreamRole.Raw)
+
+    def _formats(self, camera: Any, role: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
+        formats = camera.generate_configuration([role]).at(0).formats
         return {
             str(name): [(size.width, size.height) for size in formats.sizes(name)] for name in formats.pixel_formats
         }
@@ -116,6 +125,15 @@ def list_cameras(library: CameraLibrary) -> tuple[CameraInfo, ...]:
     return tuple(
         CameraInfo(index, str(camera["Id"]), str(camera.get("Model", "unknown"))) for index, camera in enumerate(found)
     )
+
+
+def sensor_modes(library: CameraLibrary, camera: CameraInfo) -> list[str]:
+    """Sizes [px] and formats that the sensor itself gives; none for cameras without a raw stream: USB, virtual."""
+    try:
+        formats = library.raw_formats(camera.id)
+    except FOREIGN_ERRORS:
+        return []
+    return [f"{width}x{height} {name}" for name, sizes in formats.items() for width, height in sizes]
 
 
 def select_camera(cameras: Sequence[CameraInfo], wanted: str) -> CameraInfo:

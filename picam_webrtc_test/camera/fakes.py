@@ -263,6 +263,9 @@ class FakeLibrary:
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
         return {"RGB888": [(640, 480), (1280, 720)], "YUV420": []}
 
+    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+        return {"SRGGB10_CSI2P": [(1536, 864), (4608, 2592)]}
+
 
 class Gone(CameraError):
     """A fault that a test makes."""
