@@ -56,7 +56,7 @@ bench: $(CACHE)/venv-$(MAIN)/ready models
 
 # A hundred thousand damaged offers, fragments, answers, requests and packets; ARGS="--seed 7" repeats a run.
 fuzz: $(CACHE)/venv-$(MAIN)/ready
-	$(call python,$(MAIN)) -m test.fuzz $(ARGS)
+	$(call python,$(MAIN)) -m picam_webrtc_test.fuzz $(ARGS)
 
 # Half an hour of viewers, changes and restarts: nothing may grow. Shorter: make soak ARGS="--minutes 3".
 soak: $(CACHE)/venv-$(MAIN)/ready

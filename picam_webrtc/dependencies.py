@@ -72,7 +72,7 @@ DEPENDENCIES: Sequence[Dependency] = (
     # aiortc asks for it.
     Dependency("cryptography", "cryptography", "44", Use.WEB, "python3-cryptography"),
     Dependency("ifaddr", "ifaddr", "0.2", Use.WEB, "python3-ifaddr"),
-    Dependency("numpy", "numpy", "1.24", Use.EVERYTHING, "python3-numpy"),
+    Dependency("numpy", "numpy", "1.24.2", Use.EVERYTHING, "python3-numpy"),
     Dependency("prometheus-client", "prometheus_client", "0.19", Use.WEB, "python3-prometheus-client"),
     Dependency("pyyaml", "yaml", "6", Use.EVERYTHING, "python3-yaml"),
     # An extra: beside apt's, which pip does not see, it would be a second one.

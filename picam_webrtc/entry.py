@@ -9,16 +9,16 @@ from importlib import import_module
 
 from picam_webrtc import dependencies
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros import signals
-from picam_webrtc.ros.memory import keep_image_buffers
+from picam_webrtc.ros.process import signals
+from picam_webrtc.ros.process.memory import keep_image_buffers
 
 EXECUTABLES = {
     "picam_webrtc": "picam_webrtc.ros.composed",
     "camera_node": "picam_webrtc.ros.camera_node",
     "inference_node": "picam_webrtc.ros.inference_node",
     "webrtc_node": "picam_webrtc.ros.webrtc_node",
-    "add_streams": "picam_webrtc.ros.add_streams",
-    "record": "picam_webrtc.ros.record",
+    "add_streams": "picam_webrtc.ros.streams.add_streams",
+    "record": "picam_webrtc.ros.recording.record",
     "list_cameras": "picam_webrtc.camera.list_cameras",
     "doctor": "picam_webrtc.doctor.__main__",
 }

@@ -1,6 +1,6 @@
 """Every parameter of the three nodes: name, type, default, range and description, once.
 
-`ros/parameters.py` turns these classes into ROS parameters; the README's tables are made from them.
+`ros/node/parameters.py` turns these classes into ROS parameters; the README's tables are made from them.
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,8 @@ def pins(file: Path) -> dict[str, str]:
 
 @every_dependency
 def test_the_lowest_version_that_is_allowed_is_the_one_that_tests_run_with(dependency: Dependency) -> None:
-    assert release(pins(LOWEST)[dependency.distribution]) == release(dependency.minimum)
+    lowest, installed = release(dependency.minimum), release(pins(LOWEST)[dependency.distribution])
+    assert release(".".join(map(str, installed[:3]))) == lowest  # a wheel of OpenCV has a fourth number, its own
 
 
 @every_dependency

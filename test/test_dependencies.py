@@ -230,7 +230,7 @@ def test_the_table_is_read_by_its_path_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_table_is_legible_to_the_pythons_that_it_turns_away() -> None:
     started = ("__init__.py", "__main__.py", "entry.py", "dependencies.py", "errors.py")
-    for name in (*started, "ros/__init__.py", "ros/memory.py", "ros/signals.py"):
+    for name in (*started, "ros/__init__.py", "ros/process/memory.py", "ros/process/signals.py"):
         ast.parse((PACKAGE / name).read_text(), feature_version=(3, 9))
 
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from test.test_import_rules import MODULES, ROS, imports_of
+from picam_webrtc_test.imports import MODULES, ROS, imports_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE_XML = ElementTree.parse(ROOT / "package.xml").getroot()  # noqa: S314 - our own file

@@ -17,7 +17,7 @@ from picam_webrtc.camera.picamera2 import (
 from picam_webrtc.errors import CameraError
 
 
-def describe(library: CameraLibrary) -> Iterator[str]:
+def listing(library: CameraLibrary) -> Iterator[str]:
     """The lines to print. Raises CameraError when Picamera2 cannot list cameras at all."""
     cameras = list_cameras(library)
     if not cameras:
@@ -68,7 +68,7 @@ def _control_line(control: Control) -> str:
 
 def main() -> int:
     try:
-        for line in describe(installed_library()):
+        for line in listing(installed_library()):
             print(line)
     except CameraError as error:
         print(f"picam_webrtc: {error}", file=sys.stderr)

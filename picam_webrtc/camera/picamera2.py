@@ -13,7 +13,7 @@ from picam_webrtc.camera.clock import Clock, SystemClock
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, controls_of
 from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame, Pixels
@@ -217,7 +217,7 @@ class Picamera2Source:
             self._close_quietly()
             raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         if self._job is None:
             raise CameraError(f"{self.camera} is not open")
         try:
@@ -226,7 +226,7 @@ class Picamera2Source:
             return None  # the job stays queued, and the next read waits for it again
         except (concurrent.futures.CancelledError, *FOREIGN_ERRORS) as error:
             raise CameraError(f"{self.camera} failed: {_reason(error)}") from error
-        return self._shot(request)
+        return self._frame_set(request)
 
     def close(self) -> None:
         """Close without `stop()`, which waits for ever when Picamera2's event loop has died; `close()` does not."""
@@ -291,7 +291,7 @@ class Picamera2Source:
         # frame that nobody waits for is dropped.
         self._job = self._device.capture_request(wait=False)
 
-    def _shot(self, request: Any) -> Shot:
+    def _frame_set(self, request: Any) -> FrameSet:
         try:
             self._send_controls()
             self._request_next()
@@ -302,7 +302,7 @@ class Picamera2Source:
             raise CameraError(f"{self.camera} gave an unusable frame: {_reason(error)}") from error
         finally:
             request.release()
-        return Shot(frames["main"], frames.get("lores"), metadata)
+        return FrameSet(frames["main"], frames.get("lores"), metadata)
 
     def _frame(self, request: Any, name: str, stamp: int) -> Frame:
         layout, pixels = self._streams[name], self._pools[name].take()

@@ -57,8 +57,14 @@ def load_model(path: str) -> None:
 
 def encoders(devices: str) -> dict[str, str]:
     """Encoder → why it does not open, "" where it does. The hardware's is tried where there are such `devices`."""
-    from picam_webrtc.streaming.encoder import EncoderConfig, EncoderError, V4l2H264Encoder, Vp8Encoder, X264Encoder
-    from picam_webrtc.streaming.rendition import Codec
+    from picam_webrtc.streaming.encode.encoders import (
+        EncoderConfig,
+        EncoderError,
+        V4l2H264Encoder,
+        Vp8Encoder,
+        X264Encoder,
+    )
+    from picam_webrtc.streaming.encode.rendition import Codec
 
     found = {}
     for encoder, codec in ((X264Encoder, Codec.H264), (Vp8Encoder, Codec.VP8), (V4l2H264Encoder, Codec.H264)):

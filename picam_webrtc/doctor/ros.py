@@ -11,8 +11,8 @@ from pathlib import Path
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
-from picam_webrtc.ros.memory import MEBIBYTE
-from picam_webrtc.ros.shared_memory import (
+from picam_webrtc.ros.process.memory import MEBIBYTE
+from picam_webrtc.ros.process.shared_memory import (
     COST,
     GENERATIONS,
     LEAST_SEGMENT_BYTES,

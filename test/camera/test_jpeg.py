@@ -12,7 +12,7 @@ from picam_webrtc.camera import jpeg
 from picam_webrtc.camera.jpeg import JpegEncoder, compressed_format
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
-from test.yuv import packed_422
+from picam_webrtc_test.yuv import packed_422
 
 WIDTH, HEIGHT = 64, 48
 LIBRARIES = [pytest.param(None, id="OpenCV")]

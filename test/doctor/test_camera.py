@@ -10,7 +10,7 @@ import pytest
 from picam_webrtc.doctor.camera import cameras, children, permissions
 from picam_webrtc.doctor.children import Answer, Step, start
 from picam_webrtc.doctor.finding import Level
-from test.doctor.support import diagnose, module
+from picam_webrtc_test.doctor.support import diagnose, module
 
 LIBCAMERA = """
 class Size:

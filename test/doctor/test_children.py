@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.doctor.children import Answer, Step, start
-from test.doctor.support import module
+from picam_webrtc_test.doctor.support import module
 
 PATIENCE_S = 60.0
 

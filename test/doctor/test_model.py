@@ -10,7 +10,7 @@ from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import Finding, Level
 from picam_webrtc.doctor.model import children, model_and_runtime
 from picam_webrtc.models import fetch, stored_path
-from test.doctor.support import diagnose
+from picam_webrtc_test.doctor.support import diagnose
 
 FETCH = "-m picam_webrtc.models fetch"
 

@@ -10,7 +10,7 @@ import pytest
 from picam_webrtc.doctor.children import Answer
 from picam_webrtc.doctor.finding import Level
 from picam_webrtc.doctor.packages import children, packages
-from test.doctor.support import diagnose, module
+from picam_webrtc_test.doctor.support import diagnose, module
 
 OPENCV_FOR_NUMPY_1 = "opencv-python-headless==4.8.0.76"
 """The last but one that was built for numpy 1; it has a wheel for every Python."""

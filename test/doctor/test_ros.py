@@ -9,8 +9,8 @@ import pytest
 from picam_webrtc.doctor.children import Answer, Answers
 from picam_webrtc.doctor.finding import Finding, Level
 from picam_webrtc.doctor.ros import MIDDLEWARE, RCLPY, fast_dds, our_profile, profile_in_force, ros, shared_memory
-from picam_webrtc.ros.shared_memory import FAST_DDS_2, FAST_DDS_3, FastDds
-from test.doctor.support import diagnose
+from picam_webrtc.ros.process.shared_memory import FAST_DDS_2, FAST_DDS_3, FastDds
+from picam_webrtc_test.doctor.support import diagnose
 
 OURS = Path(__file__).parents[2] / "config" / "fastdds.xml"
 OLD_VARIABLE, VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"

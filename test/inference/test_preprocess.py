@@ -12,7 +12,7 @@ from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import SEMI_PLANAR, SUPPORTED_ENCODINGS, Frame
 from picam_webrtc.inference.preprocess import DRAWABLE, PADDING, Preprocessor, drawable, fit, pixel_table
 from picam_webrtc.inference.tensors import Array, ImageInput, Signature, Tensor, image_input
-from test.yuv import packed_422
+from picam_webrtc_test.yuv import packed_422
 
 RED = (200, 30, 10)
 """In RGB."""

@@ -14,8 +14,8 @@ import pytest
 import skimage
 
 from picam_webrtc.declaration import ParameterValue
-from test.install.trees import MAKING_TIMEOUT_S, process_in, run_in, tree_of
-from test.viewer import viewer
+from picam_webrtc_test.install.trees import MAKING_TIMEOUT_S, process_in, run_in, tree_of
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(MAKING_TIMEOUT_S + 60)]
 

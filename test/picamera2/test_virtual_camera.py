@@ -19,11 +19,11 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.messages import frame_from_message, stamp_of
-from test.install.trees import MAKING_TIMEOUT_S, process_in, run_in, tree_of
-from test.pipeline import NodeProcess
-from test.ros.support import running_node, wait_until
-from test.viewer import viewer
+from picam_webrtc.ros.topics.messages import frame_from_message, stamp_of
+from picam_webrtc_test.install.trees import MAKING_TIMEOUT_S, process_in, run_in, tree_of
+from picam_webrtc_test.pipeline import NodeProcess
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(MAKING_TIMEOUT_S + 60)]
 
@@ -54,7 +54,7 @@ def fault_file() -> Iterator[Path]:
 def camera_in(
     tree: Path, parameters: Mapping[str, ParameterValue], *more: str, environment: Mapping[str, str] = {}
 ) -> Iterator[NodeProcess]:
-    command = ["python3", "-m", "test.picamera2.node"]
+    command = ["python3", "-m", "picam_webrtc_test.picamera2.node"]
     with process_in(tree, command, {"source": "picamera2", **parameters}, *more, environment=environment) as process:
         process.wait_for_line("Ready: ")
         yield process
@@ -181,7 +181,7 @@ def test_a_hung_camera_does_not_keep_the_process_alive(tree: Path, fault_file: P
 
 
 def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
-    report = json.loads(run_in(tree, "python3", "-m", "test.picamera2.cycles", "100"))
+    report = json.loads(run_in(tree, "python3", "-m", "picam_webrtc_test.picamera2.cycles", "100"))
 
     assert report["frames"] == 100
     assert report["open_files_after"] == report["open_files_before"]
@@ -190,7 +190,7 @@ def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
 
 
 def test_the_cameras_are_listed(tree: Path) -> None:
-    listed = run_in(tree, "python3", "-m", "test.picamera2.list_cameras")
+    listed = run_in(tree, "python3", "-m", "picam_webrtc_test.picamera2.list_cameras")
 
     assert "camera 0, Virtual Front (front)" in listed
     assert "camera 1, Virtual Back (back)" in listed
@@ -200,7 +200,7 @@ def test_the_cameras_are_listed(tree: Path) -> None:
 
 async def test_a_viewer_outside_sees_the_camera_through_the_whole_pipeline(tree: Path) -> None:
     parameters: dict[str, ParameterValue] = {"source": "picamera2", "model": "face_detection", "port": 0}
-    with process_in(tree, ["python3", "-m", "test.picamera2.composed"], parameters) as process:
+    with process_in(tree, ["python3", "-m", "picam_webrtc_test.picamera2.composed"], parameters) as process:
         url = process.wait_for_line(r"The page is at (http://\S+)")[1]
         async with viewer(url) as watching:
             await watching.connect_by_whep()

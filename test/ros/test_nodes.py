@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.runtime import FAREWELL_TIMEOUT_S
-from test.pipeline import node_process
+from picam_webrtc.ros.process.runtime import FAREWELL_TIMEOUT_S
+from picam_webrtc_test.pipeline import node_process
 
 pytestmark = pytest.mark.ros
 
@@ -116,13 +116,13 @@ def test_a_signal_ends_the_node_within_two_seconds_with_code_0(
 
 HANGING = """
 import ctypes
-from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.runtime import run
+from rclpy.node import Node
+from picam_webrtc.ros.process.runtime import run
 
-ManageableNode.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
+Node.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
 
 async def wire(stack, runtime):
-    runtime.node("hanging")
+    runtime.node("hanging", Node)
     print("Ready", flush=True)
 
 raise SystemExit(run(wire))

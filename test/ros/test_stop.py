@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import NodeProcess, node_process
-from test.ros.support import wait_until
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.ros.support import wait_until
 
 pytestmark = pytest.mark.ros
 
