@@ -86,9 +86,13 @@ def interrupted(stack: ExitStack, parts: Sequence[Part]) -> Sequence[NodeProcess
 
 
 def minds(process: NodeProcess) -> bool:
-    """Whether SIGINT is caught or has to wait there, proc_pid_status(5); before that the program is not yet loaded."""
+    """Whether SIGINT has to wait for Python, or Python catches it, proc_pid_status(5).
+
+    Before that, for some milliseconds, a shell or `env` is being loaded, which a signal ends as it ends any program.
+    """
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
-    return any(int(status[name], 16) >> (signal.SIGINT - 1) & 1 for name in ("SigBlk", "SigCgt"))
+    blocked, caught = (int(status[name], 16) >> (signal.SIGINT - 1) & 1 for name in ("SigBlk", "SigCgt"))
+    return bool(blocked or (caught and status["Name"].startswith("python")))
 
 
 def test_ctrl_c_while_nodes_start_ends_them_without_a_traceback() -> None:
