@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.source import FrameSource
+from picam_webrtc.camera.turn import Turner
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 
@@ -219,14 +220,14 @@ def _read_on(
     source: FrameSource, handlers: _Handlers, board: _Board, stopping: threading.Event, watchdog_timeout_s: float
 ) -> None:
     """Hand on shots until `stopping`. Raises CameraError when they stop coming."""
-    last_s = time.monotonic()
+    last_s, turned = time.monotonic(), Turner()
     while not stopping.is_set():
         shot = source.read(min(STOP_CHECK_S, watchdog_timeout_s))
         if stopping.is_set():  # nobody expects a frame after stop()
             return
         if shot is not None:
             board.record_shot(shot)
-            _deliver(handlers, shot, board)
+            _deliver(handlers, turned(shot), board)
             last_s = time.monotonic()
         elif time.monotonic() - last_s >= watchdog_timeout_s:
             raise CameraError(f"no frame for {watchdog_timeout_s:g} s from {source}")

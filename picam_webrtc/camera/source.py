@@ -1,15 +1,18 @@
 """Where frames come from: the one interface, and the choice between its implementations."""
 
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from picam_webrtc.camera.bag import BagSource
+from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
+from picam_webrtc.view import QUARTER_TURNS
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,20 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Free the camera; does nothing when it is closed. Raises CameraError when it cannot be freed."""
+
+
+@runtime_checkable
+class ControlledSource(Protocol):
+    """A source whose camera has controls. `on_controls` is called when they are learnt by opening it, where `probe`
+    could not learn them before; on the thread that opens.
+    """
+
+    on_controls: Callable[[ControlSet], object]
+
+    def probe(self) -> ControlSet:
+        """Learn the controls. Raises CameraError, and SettingError for what the camera cannot be set to."""
+
+    def apply(self, plan: Plan) -> None: ...
 
 
 def make_source(settings: CameraSettings, library: CameraLibrary | None = None) -> FrameSource:
@@ -64,6 +81,8 @@ def check_sizes(settings: CameraSettings) -> None:
     for name in ("width", "height", "lores_width", "lores_height"):
         if getattr(settings, name) % 2:
             raise SettingError(name, getattr(settings, name), "must be even: colour is shared by pairs of pixels")
+    if settings.orientation not in QUARTER_TURNS:
+        raise SettingError("orientation", settings.orientation, f"must be one of {', '.join(map(str, QUARTER_TURNS))}")
     if bool(settings.lores_width) != bool(settings.lores_height):
         name = "lores_height" if settings.lores_width else "lores_width"
         raise SettingError(name, 0, "give both lores_width and lores_height, or neither")

@@ -39,7 +39,7 @@ class TestPatternSource:
 
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         self._width, self._height = settings.width, settings.height
-        self._frame_id = settings.frame_id
+        self._frame_id, self._turn = settings.frame_id, settings.orientation
         self.frame_rate = settings.frame_rate
         self._period_ns = int(NS_PER_S / settings.frame_rate)
         self._clock = clock or SystemClock()
@@ -66,7 +66,7 @@ class TestPatternSource:
         self._code.write(pixels, PatternCode.of(self._frame_number, stamp_ns))
         pixels.flags.writeable = False
         self._frame_number += 1
-        return Shot(Frame(pixels, "bgr8", stamp_ns, self._frame_id))
+        return Shot(Frame(pixels, "bgr8", stamp_ns, self._frame_id), turn=self._turn)
 
     def close(self) -> None:
         self._canvas = None

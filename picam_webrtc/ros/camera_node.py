@@ -1,15 +1,17 @@
 """camera_node: a frame source as `image_raw` and its siblings, open only while somebody subscribes."""
 
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from rclpy.node import Node
 
 from picam_webrtc.camera.capture import Capture
+from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.figures import FrameFigures
-from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
-from picam_webrtc.camera.source import FrameSource, make_source
-from picam_webrtc.errors import CameraError
+from picam_webrtc.camera.picamera2 import CameraLibrary
+from picam_webrtc.camera.source import ControlledSource, FrameSource, make_source
+from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera_stream import CameraStream
@@ -74,14 +76,24 @@ class CameraNode:
         self._calibrations.close()
 
 
-def declare_controls(node: Node, source: FrameSource) -> None:
-    """Make parameters of the camera's controls, where the source has any. Raises SettingError."""
-    if not isinstance(source, Picamera2Source):
+def declare_controls(node: Node, source: FrameSource, call_soon: Callable[[Callable[[], None]], None]) -> None:
+    """Make parameters of the camera's controls, where the source has any; with `call_soon`, which calls on the thread
+    that spins, when the camera opens for the first time if it does not now. Raises SettingError.
+    """
+    if not isinstance(source, ControlledSource):
         return
+
+    def declare(controls: ControlSet) -> None:
+        try:
+            ControlParameters(node, source, controls)
+        except SettingError as error:
+            node.get_logger().error(str(error))
+
     try:
         controls = source.probe()
     except CameraError as error:  # in use or unplugged now: capture will try again, and again
-        node.get_logger().warning(f"The camera's controls are no parameters until the next start: {error}")
+        node.get_logger().warning(f"The camera's controls are no parameters until it opens: {error}")
+        source.on_controls = lambda controls: call_soon(lambda: declare(controls))
         return
     ControlParameters(node, source, controls)
 
@@ -93,7 +105,7 @@ async def wire(
     forward_logs(stack, node, "camera")
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)
-    declare_controls(node, source)
+    declare_controls(node, source, runtime.call_soon)
 
     async def capture(inner: AsyncExitStack) -> CameraNode:
         camera = CameraNode(node, parameters, source, local)
