@@ -21,7 +21,7 @@ from picam_webrtc.camera.picamera2_library import (
     reason,
     select_camera,
 )
-from picam_webrtc.camera.sensor import Sensor
+from picam_webrtc.camera.sensor import Flips, Sensor
 from picam_webrtc.camera.sensor_mode import SensorMode, choose_mode, modes_of, parse_crop, parse_window
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.stamps import stamp_ns
@@ -162,18 +162,24 @@ class Picamera2Source:
         return library.open(found[0])
 
     @property
-    def _flips(self) -> tuple[bool, bool]:
-        """Left to right and top to bottom; half a turn is both."""
-        half_turn = self._settings.orientation == HALF_TURN
-        return self._settings.hflip != half_turn, self._settings.vflip != half_turn
+    def _turn_left(self) -> int:
+        """A sensor can be read backwards, which is half a turn, but not by columns."""
+        orientation = self._settings.orientation
+        return 0 if orientation == HALF_TURN else orientation
+
+    @property
+    def _flips(self) -> Flips:
+        settings = self._settings
+        return Flips(settings.hflip, settings.vflip, settings.orientation - self._turn_left)
 
     def _configuration(self, device: Any) -> Any:
         settings = self._settings
         options: dict[str, Any] = {}
         if settings.lores_width:
             options["lores"] = {"format": "YUV420", "size": (settings.lores_width, settings.lores_height)}
-        if any(self._flips):
-            options["transform"] = self._library.transform(*self._flips)
+        backwards = self._flips.read_backwards
+        if any(backwards):
+            options["transform"] = self._library.transform(*backwards)
         if settings.sensor_mode:
             if not self._modes:  # Picamera2 configures the camera for each of them to learn it
                 self._modes = modes_of(device.sensor_modes)
@@ -200,8 +206,9 @@ class Picamera2Source:
         if self._sensor is not None:
             self._say_once(f"{self.camera} shows {self._sensor.text}")
         if "FrameDurationLimits" in table and (shortest_us := table["FrameDurationLimits"][0]) > self._period_us:
-            most, asked = US_PER_S / shortest_us, self._settings.frame_rate
-            note = f"{self.camera} gives at most {most:.1f} frames/s in this sensor mode, not {asked:g}"
+            most = US_PER_S / shortest_us
+            rate = f"{self._settings.frame_rate:g}"
+            note = f"{self.camera} gives at most {most:.1f} frames/s in this sensor mode, not {rate}"
             self._say_once(note, logging.WARNING)
         with self._controls_lock:
             if self._controls is None:
@@ -284,7 +291,7 @@ class Picamera2Source:
             raise CameraError(f"{self.camera} gave an unusable frame: {reason(error)}") from error
         finally:
             request.release()
-        return Shot(frames["main"], frames.get("lores"), metadata, self._settings.orientation % HALF_TURN)
+        return Shot(frames["main"], frames.get("lores"), metadata, self._turn_left)
 
     def _frame(self, request: Any, name: str, stamp: int, metadata: Mapping[str, Any]) -> Frame:
         layout, pixels = self._streams[name], self._pools[name].take()

@@ -9,6 +9,20 @@ from picam_webrtc.view import Rectangle, Size, View, mirrored_within
 
 
 @dataclass(frozen=True, slots=True)
+class Flips:
+    """What the sensor does to its pictures: mirrors, then half a turn (180) or none (0)."""
+
+    hflip: bool
+    vflip: bool
+    turn: int = 0
+
+    @property
+    def read_backwards(self) -> tuple[bool, bool]:
+        """By columns, by rows: half a turn is both."""
+        return self.hflip != bool(self.turn), self.vflip != bool(self.turn)
+
+
+@dataclass(frozen=True, slots=True)
 class Sensor:
     """Crops in the coordinates of libcamera's ScalerCrop: `limits` is all that the sensor mode sees, `whole` what the
     main stream shows of it unless told otherwise. `mode` is the sensor's output size [px].
@@ -18,8 +32,7 @@ class Sensor:
     mode: Size | None
     limits: Rectangle
     whole: Rectangle
-    hflip: bool
-    vflip: bool
+    flips: Flips
 
     @classmethod
     def of(
@@ -27,7 +40,7 @@ class Sensor:
         properties: Mapping[str, Any],
         controls: Mapping[str, tuple[Any, Any, Any]],
         configuration: Mapping[str, Any],
-        flips: tuple[bool, bool],
+        flips: Flips,
     ) -> Self | None:
         """From a configured Picamera2; None where the camera tells nothing of its sensor, as USB cameras do."""
         array, crop = properties.get("PixelArraySize"), controls.get("ScalerCrop")
@@ -39,8 +52,7 @@ class Sensor:
             mode=(int(raw["size"][0]), int(raw["size"][1])) if raw else None,
             limits=rectangle(crop[1]),
             whole=rectangle(crop[2]),
-            hflip=flips[0],
-            vflip=flips[1],
+            flips=flips,
         )
 
     @property
@@ -59,9 +71,10 @@ class Sensor:
             pixel_array=self.pixel_array,
             crop=self._seen(rectangle(crop) if crop else self.whole),
             whole=self._seen(self.whole),
-            hflip=self.hflip,
-            vflip=self.vflip,
+            hflip=self.flips.hflip,
+            vflip=self.flips.vflip,
+            orientation=self.flips.turn,
         )
 
     def _seen(self, crop: Rectangle) -> Rectangle:
-        return mirrored_within(crop, self.limits, self.hflip, self.vflip)
+        return mirrored_within(crop, self.limits, *self.flips.read_backwards)

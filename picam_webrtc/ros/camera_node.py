@@ -60,6 +60,7 @@ class CameraNode:
 
     def _publish(self, frame: Frame) -> None:
         self._figures.record(frame.stamp_ns, time.time_ns())
+        self._calibrations.observe_main(frame)
         self._streams[0].publish(self._stamps.to_ros(frame))
 
     def _publish_lores(self, frame: Frame) -> None:

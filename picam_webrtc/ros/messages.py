@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from picam_webrtc.camera.calibration import Calibration
@@ -75,8 +75,19 @@ def frame_from_message(message: Image) -> Frame:
 
 
 def camera_info_message(frame: Frame, calibration: Calibration | None = None) -> CameraInfo:
-    """`calibration` for that frame, whose size it must have. Without one K[0] = 0 says that nothing is known."""
-    message = CameraInfo(header=header(frame.stamp_ns, frame.frame_id), width=frame.width, height=frame.height)
+    """`calibration` for that frame, whose size it must have. Without one K[0] = 0 says that nothing is known.
+
+    K and P are for the picture's own pixels, so its region of interest is all of it and nothing is binned: whoever
+    reads a crop and a binning there, image_geometry for one, applies them to K and P.
+    """
+    message = CameraInfo(
+        header=header(frame.stamp_ns, frame.frame_id),
+        width=frame.width,
+        height=frame.height,
+        binning_x=1,
+        binning_y=1,
+        roi=RegionOfInterest(width=frame.width, height=frame.height),
+    )
     if calibration is not None:
         message.distortion_model, message.d = calibration.distortion_model, list(calibration.d)
         message.k, message.r, message.p = calibration.k, calibration.r, calibration.p
