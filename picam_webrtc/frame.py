@@ -30,6 +30,9 @@ PACKED_CHANNELS: Mapping[str, int] = MappingProxyType(
 SEMI_PLANAR = frozenset({"nv12", "nv21"})
 """Encodings with a full-size luma plane above a half-height interleaved chroma plane."""
 
+TEST_PATTERN_FRAME_ID = "test_pattern"
+"""frame_id of the test pattern where it stands in for a camera: no transform leads from there to the world."""
+
 SUPPORTED_ENCODINGS = frozenset(PACKED_CHANNELS) | SEMI_PLANAR
 
 

@@ -20,7 +20,7 @@ class CameraSettings(Settings):
     source: Annotated[
         str,
         Param(
-            "where frames come from; auto is Picamera2 when it sees a camera, else the test pattern",
+            "where frames come from; auto is Picamera2 when it sees a camera, else what test_pattern says",
             choices=("auto", "picamera2", "video_file", "bag", "test_pattern"),
             read_only=True,
         ),

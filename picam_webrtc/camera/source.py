@@ -2,19 +2,25 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.bag import BagSource
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
+from picam_webrtc.camera.seen import SeenCamera
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import TEST_PATTERN_FRAME_ID
 from picam_webrtc.settings import CameraSettings
 from picam_webrtc.view import QUARTER_TURNS
 
 logger = logging.getLogger(__name__)
+
+NO_CAMERA = "TEST PATTERN - NO CAMERA"
 
 
 class FrameSource(Protocol):
@@ -92,10 +98,43 @@ def check_sizes(settings: CameraSettings) -> None:
 
 
 def _automatic(settings: CameraSettings, library: CameraLibrary | None) -> FrameSource:
-    try:
+    """The camera that Picamera2 sees. Without one the test pattern, as on a developer's machine; but where Picamera2
+    is, or a camera was seen before, one is expected, looked for and warned of.
+    """
+    seen = SeenCamera.of(settings.camera_name)
+
+    def find() -> Picamera2Source:
         source = Picamera2Source(settings, library or installed_library())
+        seen.remember(f"{source.camera.model} {source.camera.id}")
+        return source
+
+    try:
+        camera = find()
     except CameraError as error:
-        logger.info("Source auto takes the test pattern: %s", error)
-        return TestPatternSource(settings)
-    logger.info("Source auto takes Picamera2: it sees %s", source.camera)
-    return source
+        return _without_camera(settings, find, str(error), expected=_is_expected(seen, library))
+    logger.info("Source auto takes Picamera2: it sees %s", camera.camera)
+    return camera
+
+
+def _is_expected(seen: SeenCamera, library: CameraLibrary | None) -> bool:
+    if seen.recall() or library is not None:
+        return True
+    try:
+        installed_library()
+    except CameraError:
+        return False
+    return True
+
+
+def _without_camera(
+    settings: CameraSettings, find: Callable[[], Picamera2Source], missing: str, expected: bool
+) -> FrameSource:
+    pattern = TestPatternSource(replace(settings, frame_id=TEST_PATTERN_FRAME_ID), label=NO_CAMERA)
+    if settings.test_pattern == "never":
+        logger.warning("Source auto finds no camera, and looks for it: %s", missing)
+        return AutomaticSource(find, None, missing)
+    if expected:
+        logger.warning("Source auto takes the test pattern until a camera comes: %s", missing)
+        return AutomaticSource(find, pattern, missing)
+    logger.info("Source auto takes the test pattern: %s", missing)
+    return pattern

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from rclpy.node import Node
 
+from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.figures import FrameFigures
@@ -32,6 +33,7 @@ class CameraNode:
         self, node: Node, parameters: NodeParameters[CameraSettings], source: FrameSource, local: LocalTopics
     ) -> None:
         settings = parameters.settings
+        self._source = source
         self._stamps = StampClock(node)
         self._figures = FrameFigures(lambda: source.frame_rate, lambda: parameters.settings.frequency_tolerance)
         self._calibrations = CalibrationStore(node, settings)
@@ -68,7 +70,8 @@ class CameraNode:
 
     def report(self) -> Report:
         """The camera's health; from any thread."""
-        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()))
+        notice = self._source.notice if isinstance(self._source, AutomaticSource) else ""
+        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()), notice)
 
     def close(self) -> None:
         self._demand.close()

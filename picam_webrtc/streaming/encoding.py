@@ -152,4 +152,5 @@ class RenditionEncoder:
             payloads=payloads,
             payload_bytes=sum(map(len, payloads)),
             first_packet=first_packet,
+            frame_id=source.frame.frame_id if source else "",
         )

@@ -64,3 +64,4 @@ class EncodedFrame:
     payloads: tuple[bytes, ...]
     payload_bytes: int
     first_packet: int
+    frame_id: str = ""
