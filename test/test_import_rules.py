@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "picam_webrtc"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND_FLOOR = {"frame", "view", "detection", "declaration", "settings", "errors", "latest", "detection_json"}
+GROUND_FLOOR = {"frame", "view", "color", "detection", "declaration", "settings", "errors", "latest", "detection_json"}
 ENGINES = {"camera", "inference", "streaming"}
 
 MAY_IMPORT = {

@@ -264,8 +264,8 @@ class Picamera2Source:
         given = self._library.color_space_of(configuration.get("colour_space"))
         self._color_space = given or ColorSpace.SMPTE170M
         if given not in (None, ColorSpace.SMPTE170M):
-            note = "is corrected in videos and JPEGs of this process, not in those of others"
-            self._say_once(f"{self.camera} gives colours in {given.value}; that {note}", logging.WARNING)
+            note = "each YUV picture is converted, which costs time: a bgr or rgb format does not need that"
+            self._say_once(f"{self.camera} gives colours in {given.value}; {note}", logging.WARNING)
 
     def _say_once(self, text: str, level: int = logging.INFO) -> None:
         """Not at each opening."""

@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 
 from picam_webrtc.camera.calibration import Calibration
 from picam_webrtc.camera.jpeg import compressed_format
+from picam_webrtc.color import as_smpte170m
 from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels, view_rows
 from picam_webrtc.ros.encodings import converted
 
@@ -30,8 +31,11 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def image_message(frame: Frame) -> Image:
-    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory."""
-    pixels = np.ascontiguousarray(frame.pixels)
+    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory.
+
+    An Image does not tell its colour space: its readers take it for SMPTE170M, and so it is made that.
+    """
+    pixels = np.ascontiguousarray(as_smpte170m(frame).pixels)
     data = _array_behind(pixels)
     if data is None:
         # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
