@@ -1,5 +1,6 @@
 """Picamera2's module as far as it is used here; the only importer of picamera2 and libcamera."""
 
+import atexit
 import inspect
 import json
 import os
@@ -7,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from picam_webrtc.camera.controls import Control, controls_of
@@ -83,6 +85,7 @@ class InstalledLibrary:
         # Since 0.3.13; before, memory was always mapped for writing too.
         reads_only = "write" in inspect.signature(mapped_array.__init__).parameters
         self._mapping = {"reshape": False, "write": False} if reads_only else {"reshape": False}
+        self._tuning_name = ""
         self._tuning: dict[str, str] = {}
 
     def cameras(self) -> Sequence[Mapping[str, Any]]:
@@ -92,6 +95,8 @@ class InstalledLibrary:
         return self._camera_class(index, **self._tuning)
 
     def use_tuning(self, name: str) -> None:
+        if name == self._tuning_name:
+            return
         try:
             content = self._camera_class.load_tuning_file(name)
         except (*FOREIGN_ERRORS, json.JSONDecodeError) as error:
@@ -100,7 +105,8 @@ class InstalledLibrary:
         # Kept for as long as the process lives: the file is read each time that libcamera looks for cameras.
         with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="picam_webrtc_", delete=False) as file:
             json.dump(content, file)
-        self._tuning = {"tuning": file.name}
+        atexit.register(Path(file.name).unlink, missing_ok=True)
+        self._tuning_name, self._tuning = name, {"tuning": file.name}
         os.environ[TUNING_VARIABLE] = file.name
 
     def set_sensor_hdr(self, camera_id: str, enabled: bool) -> None:
