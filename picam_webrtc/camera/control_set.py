@@ -249,15 +249,9 @@ def _standing_exposure(told: dict[str, Any], values: Mapping[str, ControlValue])
         told.pop("AeEnable", None)
 
 
-def _standing_white_balance(told: dict[str, Any], values: Mapping[str, ControlValue]) -> None:
-    """Gains and temperature only without auto white balance: either would end it."""
-    if "AwbEnable" not in values:
-        return
-    fixed = [name for name in WHITE_BALANCE if values.get(name)]
-    for name in WHITE_BALANCE:
-        if name not in fixed or values.get("AwbEnable") is not False:
-            told.pop(name, None)
-    if values.get("AwbEnable") is not False:
+def _standing_matrix(told: dict[str, Any], values: Mapping[str, ControlValue]) -> None:
+    """A colour matrix counts without auto white balance only."""
+    if "AwbEnable" in values and values["AwbEnable"] is not False:
         told.pop("ColourCorrectionMatrix", None)
 
 
@@ -267,5 +261,5 @@ def _standing_focus(told: dict[str, Any], values: Mapping[str, ControlValue]) ->
 
 
 StandingRule = Callable[[dict[str, Any], Mapping[str, ControlValue]], None]
-STANDING_RULES: tuple[StandingRule, ...] = (_standing_exposure, _standing_white_balance, _standing_focus)
+STANDING_RULES: tuple[StandingRule, ...] = (_standing_exposure, _standing_matrix, _standing_focus)
 """For a camera that is told everything anew."""
