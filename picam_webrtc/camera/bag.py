@@ -46,7 +46,7 @@ class BagSource:
                 self._topic = chosen_topic(reader, settings.bag_topic)
         except CameraError as error:
             raise SettingError("bag", settings.bag, str(error)) from error
-        self._player = Player(f"recording {self._path}", self._play, settings.frame_id, clock)
+        self._player = Player(f"recording {self._path}", self._play, settings.frame_id, clock, settings.orientation)
 
     def __str__(self) -> str:
         return f"recording {self._path}, topic {self._topic}"

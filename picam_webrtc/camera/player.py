@@ -17,7 +17,7 @@ Picture = tuple[float, Pixels, str]
 class Player:
     """Takes pictures from the endless generator that `play()` makes; stamps each with the time at which it is shown.
 
-    `name` says what is played, for errors.
+    `name` says what is played, for errors; `turn` is how far it is to be turned clockwise [degree].
     """
 
     def __init__(
@@ -26,8 +26,10 @@ class Player:
         play: Callable[[], Generator[Picture, None, None]],
         frame_id: str,
         clock: Clock | None = None,
+        turn: int = 0,
     ) -> None:
         self._name = name
+        self._turn = turn
         self._play = play
         self._frame_id = frame_id
         self._clock = clock or SystemClock()
@@ -54,7 +56,7 @@ class Player:
         if late_ns > LATE_NS:
             self._start_ns += late_ns
         self._next = None
-        return FrameSet(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id))
+        return FrameSet(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id), turn=self._turn)
 
     def close(self) -> None:
         if self._pictures is not None:

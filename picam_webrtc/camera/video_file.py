@@ -32,6 +32,7 @@ class VideoFileSource:
             lambda: _play(self._path, self._fit, settings.frame_rate),
             settings.frame_id,
             clock,
+            settings.orientation,
         )
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from picam_webrtc.camera.capture import CaptureStatus
-from picam_webrtc.camera.figures import Figures, judge
+from picam_webrtc.camera.figures import Figures, Level, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.models import AUTO
 from picam_webrtc.ros.process.runtime import background
@@ -80,8 +80,10 @@ def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:
     )
 
 
-def camera_report(status: CaptureStatus, figures: Figures) -> Report:
-    level, message = judge(status, figures)
+def camera_report(status: CaptureStatus, figures: Figures, notice: str = "") -> Report:
+    """`notice` is what the source itself warns of, whatever its frames do: an absent camera has none, or those of a
+    test pattern."""
+    level, message = (Level.WARN, notice) if notice else judge(status, figures)
     low, high = figures.acceptable
     values = {
         "Events in window": str(figures.events_in_window),
