@@ -48,6 +48,22 @@ class CameraSettings(Settings):
         str,
         Param("camera that Picamera2 opens: index, id or part of its model's name; empty is the first", read_only=True),
     ] = ""
+    camera_process: Annotated[
+        str,
+        Param(
+            "where Picamera2 runs: own is this process, separate a capture process; auto takes a capture service that "
+            "stands, then this process where its Python has Picamera2, then a process under camera_python",
+            choices=("auto", "own", "separate"),
+            read_only=True,
+        ),
+    ] = "auto"
+    camera_python: Annotated[str, Param("interpreter of a capture process, one that has Picamera2", read_only=True)] = (
+        "/usr/bin/python3"
+    )
+    camera_socket: Annotated[
+        str,
+        Param("socket of a capture service; empty is /run/picam_webrtc/capture.sock where it stands", read_only=True),
+    ] = ""
     width: Annotated[int, Param("picture width [px], even", 64, 4608, read_only=True)] = 1280
     height: Annotated[int, Param("picture height [px], even", 64, 2592, read_only=True)] = 720
     format: Annotated[

@@ -3,7 +3,7 @@
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -137,14 +137,30 @@ def select_camera(cameras: Sequence[CameraInfo], wanted: str) -> CameraInfo:
     raise SettingError("camera", wanted, f"{problem}; there are: {'; '.join(map(str, cameras))}")
 
 
+class PicturePool(Protocol):
+    """Where the memory of pictures comes from."""
+
+    def take(self) -> Pixels:
+        """A picture to be written, uint8."""
+
+
 class Picamera2Source:
     """One camera, configured for low latency: few buffers, no preview, nothing queued.
 
     A frame is copied out once, so that its buffer returns to the camera at once, whoever keeps the frame.
     """
 
-    def __init__(self, settings: CameraSettings, library: CameraLibrary, clock: Clock | None = None) -> None:
-        """Raises CameraError when there is no camera, SettingError when not the wanted one."""
+    def __init__(
+        self,
+        settings: CameraSettings,
+        library: CameraLibrary,
+        clock: Clock | None = None,
+        make_pool: Callable[[tuple[int, ...]], PicturePool] = BufferPool,
+    ) -> None:
+        """`make_pool` gives the memory for pictures of a shape.
+
+        Raises CameraError when there is no camera, SettingError when not the wanted one.
+        """
         self.camera = select_camera(list_cameras(library), settings.camera)
         self._settings = settings
         self._library = library
@@ -152,7 +168,8 @@ class Picamera2Source:
         self._device: Any = None
         self._job: Any = None
         self._streams: dict[str, StreamLayout] = {}
-        self._pools: dict[str, BufferPool] = {}
+        self._make_pool = make_pool
+        self._pools: dict[str, PicturePool] = {}
         self._period_us = round(US_PER_S / settings.frame_rate)
         self._controls: ControlSet | None = None
         self._controls_lock = threading.Lock()  # they are changed on any thread and sent on the reading one
@@ -181,6 +198,15 @@ class Picamera2Source:
         except FOREIGN_ERRORS as error:
             raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
         return self._controls
+
+    @property
+    def streams(self) -> Mapping[str, StreamLayout]:
+        """Of the camera as it was opened last: `main`, and `lores` where there is one."""
+        return self._streams
+
+    def take_over(self, controls: ControlSet | None, streams: Mapping[str, StreamLayout]) -> None:
+        """Go on from what another source of this camera has learnt, with no probe, and no warning said again."""
+        self._controls, self._streams = controls, dict(streams)
 
     def apply(self, plan: Plan) -> None:
         """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
@@ -257,10 +283,12 @@ class Picamera2Source:
         """Learn what libcamera made of the request: it adjusts formats and sizes without a word."""
         names = ("main", "lores") if self._settings.lores_width else ("main",)
         before, self._streams = self._streams, {name: layout_of(configuration[name]) for name in names}
-        if self._streams == before:  # said already
-            return
-        self._pools = {name: BufferPool(layout.shape) for name, layout in self._streams.items()}
-        main, settings = self._streams["main"], self._settings
+        if self._streams != before or not self._pools:
+            self._pools = {name: self._make_pool(layout.shape) for name, layout in self._streams.items()}
+        if self._streams != before:  # else said already
+            self._tell_differences(self._streams["main"], self._settings)
+
+    def _tell_differences(self, main: StreamLayout, settings: CameraSettings) -> None:
         if (main.width, main.height) != (settings.width, settings.height):
             logger.warning(
                 "%s gives %dx%d, not %dx%d", self.camera, main.width, main.height, settings.width, settings.height

@@ -1,10 +1,13 @@
 """Where frames come from: the one interface, and the choice between its implementations."""
 
 import logging
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from picam_webrtc.camera.bag import BagSource
-from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
+from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
+from picam_webrtc.camera.reach import reach
+from picam_webrtc.camera.remote import RemoteSource
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
@@ -34,6 +37,17 @@ class FrameSource(Protocol):
         """Free the camera; does nothing when it is closed. Raises CameraError when it cannot be freed."""
 
 
+@runtime_checkable
+class ControlledSource(Protocol):
+    """A source whose camera has controls."""
+
+    def probe(self) -> ControlSet:
+        """Open the camera for a moment to learn them. Raises CameraError."""
+
+    def apply(self, plan: Plan) -> None:
+        """Make changes that `ControlSet.plan` approved."""
+
+
 def make_source(settings: CameraSettings, library: CameraLibrary | None = None) -> FrameSource:
     """The source that `settings.source` names, unopened; `library` replaces the installed Picamera2.
 
@@ -51,7 +65,7 @@ def make_source(settings: CameraSettings, library: CameraLibrary | None = None) 
             return TestPatternSource(settings)
         case "picamera2":
             try:
-                return Picamera2Source(settings, library or installed_library())
+                return _picamera2(settings, library)
             except CameraError as error:
                 remedy = "or take source:=test_pattern, or source:=video_file"
                 raise SettingError("source", settings.source, f"{error}; {remedy}") from error
@@ -72,9 +86,19 @@ def check_sizes(settings: CameraSettings) -> None:
             raise SettingError(name, getattr(settings, name), f"must be at most {limit}, as the main stream has")
 
 
+def _picamera2(settings: CameraSettings, library: CameraLibrary | None) -> Picamera2Source | RemoteSource:
+    if library is not None:
+        return Picamera2Source(settings, library)
+
+    def here(own: CameraLibrary) -> Picamera2Source | RemoteSource:
+        return Picamera2Source(settings, own)
+
+    return reach(settings, here, lambda way: RemoteSource(settings, way))
+
+
 def _automatic(settings: CameraSettings, library: CameraLibrary | None) -> FrameSource:
     try:
-        source = Picamera2Source(settings, library or installed_library())
+        source = _picamera2(settings, library)
     except CameraError as error:
         logger.info("Source auto takes the test pattern: %s", error)
         return TestPatternSource(settings)

@@ -7,8 +7,8 @@ from rclpy.node import Node
 
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.figures import FrameFigures
-from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
-from picam_webrtc.camera.source import FrameSource, make_source
+from picam_webrtc.camera.picamera2 import CameraLibrary
+from picam_webrtc.camera.source import ControlledSource, FrameSource, make_source
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.calibration_store import CalibrationStore
@@ -76,7 +76,7 @@ class CameraNode:
 
 def declare_controls(node: Node, source: FrameSource) -> None:
     """Make parameters of the camera's controls, where the source has any. Raises SettingError."""
-    if not isinstance(source, Picamera2Source):
+    if not isinstance(source, ControlledSource):
         return
     try:
         controls = source.probe()

@@ -1,0 +1,198 @@
+"""A camera whose Picamera2 runs in a capture process; for capture.py and the node it is as one of this process."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from picam_webrtc.camera.capture_process import Way
+from picam_webrtc.camera.clock import NS_PER_S
+from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.conversation import Conversation
+from picam_webrtc.camera.picamera2 import CameraInfo
+from picam_webrtc.camera.protocol import Deadline, Message
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
+from picam_webrtc.settings import CameraSettings
+
+logger = logging.getLogger(__name__)
+
+LAST_STAMP_NS = 2**31 * NS_PER_S
+"""builtin_interfaces/Time counts seconds in an int32."""
+STALE_PERIODS = 2
+STALE_S = 0.1
+"""A frame that is later than so many periods and this is not the newest: those after it found no slot free."""
+
+
+class RemoteSource:
+    """One camera, in a new capture process for each opening; errors, logs and values are those of `Picamera2Source`."""
+
+    def __init__(self, settings: CameraSettings, way: Way) -> None:
+        """Raises CameraError when there is no camera, SettingError when not the wanted one."""
+        self._settings = settings
+        self._way = way
+        self._frame_rate = settings.frame_rate
+        self._controls: ControlSet | None = None
+        self._streams: Any = {}
+        self._conversation: Conversation | None = None
+        self._open: Conversation | None = None
+        self._lock = threading.Lock()  # controls change on any thread, and an opening tells all of them
+        self._deaf: CameraError | None = None
+        self.camera: CameraInfo
+        self._text = ""
+        self._met()
+
+    def __str__(self) -> str:
+        return self._text
+
+    @property
+    def frame_rate(self) -> float:
+        """As the camera is set, once it was open."""
+        return self._frame_rate
+
+    def _met(self) -> Conversation:
+        """The conversation about this camera that goes on, or a new one."""
+        if self._conversation is not None:
+            return self._conversation
+        conversation = self._conversation = Conversation(self._way)
+        with self._ended_on_error():
+            made = conversation.ask("make", _request(self._settings), "made")
+            match made:
+                case {"camera": CameraInfo() as camera, "text": str(text)}:
+                    self.camera, self._text = camera, text
+                case _:
+                    raise CameraError(f"{self._way} says nothing of its camera: {made!r:.60}")
+        return conversation
+
+    @contextmanager
+    def _ended_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except (CameraError, SettingError):
+            try:
+                self.close()
+            except CameraError as error:
+                logger.warning("%s", error)
+            raise
+
+    def probe(self) -> ControlSet:
+        """Open the camera for a moment to learn its controls, for plans to `apply`. Raises CameraError."""
+        conversation = self._met()
+        with self._ended_on_error():
+            controls = conversation.ask("probe", None, "probed").get("controls")
+            if not isinstance(controls, ControlSet):
+                raise CameraError(f"{self._way} says nothing of the camera's controls: {controls!r:.60}")
+        self.close()
+        self._controls = controls
+        return controls
+
+    def apply(self, plan: Plan) -> None:
+        """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
+        with self._lock:
+            if self._controls is None:
+                return
+            self._controls.commit(plan)
+            if self._open is not None:
+                try:
+                    self._open.tell("apply", {"plan": plan})
+                except CameraError as error:
+                    self._deaf = error  # the next opening tells everything
+
+    def open(self) -> None:
+        conversation = self._met()
+        with self._ended_on_error():
+            with self._lock:
+                conversation.tell("open", {"controls": self._controls, "streams": self._streams})
+                self._open, self._deaf = conversation, None
+            opened = conversation.answer("opened")
+            match opened:
+                case {"text": str(text), "streams": dict(streams), "frame_rate": float(frame_rate)} if streams:
+                    self._text, self._streams, self._frame_rate = text, streams, frame_rate
+                case _:
+                    raise CameraError(f"{self._way} says nothing of the camera's streams: {opened!r:.60}")
+
+    def read(self, timeout_s: float) -> Shot | None:
+        if self._open is None:
+            raise CameraError(f"{self.camera} is not open")
+        if self._deaf is not None:
+            raise self._deaf
+        due = Deadline(timeout_s)
+        newest = self._newest(self._open, timeout_s)
+        if newest is not None and self._late(newest[1]):
+            newest = self._newest(self._open, due.remaining_s()) or newest
+        return None if newest is None else newest[0]
+
+    def _newest(self, conversation: Conversation, timeout_s: float) -> tuple[Shot, int] | None:
+        conversation.give_back()
+        newest = self._next(conversation, timeout_s)
+        while newest is not None and (newer := self._next(conversation, 0)) is not None:
+            newest = newer
+        return newest
+
+    def _next(self, conversation: Conversation, timeout_s: float) -> tuple[Shot, int] | None:
+        """The next shot and when it was announced, CLOCK_REALTIME [ns]."""
+        message = conversation.hear(timeout_s)
+        match message:
+            case None:
+                return None
+            case Message("shot", {"shot": Shot() as shot, "frame_rate": float(rate), "announced_ns": int(announced)}):
+                self._frame_rate = rate
+                return _checked(shot), announced
+        raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
+
+    def _late(self, announced_ns: int) -> bool:
+        period_s = 1 / self._frame_rate if self._frame_rate > 0 else 0.0
+        return time.time_ns() - announced_ns > (STALE_PERIODS * period_s + STALE_S) * NS_PER_S
+
+    def close(self) -> None:
+        """And end the capture process. Frames that somebody holds stay as they are."""
+        with self._lock:
+            self._open = None
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            conversation.end()
+
+
+def remote_listing(way: Way) -> tuple[str, ...]:
+    """What list_cameras prints, from a capture process. Raises CameraError."""
+    conversation, lines, more = Conversation(way), list[str](), True
+    try:
+        conversation.tell("list", None)
+        while more:
+            listed = conversation.answer("listed")
+            more = listed.get("more") is True
+            lines += map(str, listed.get("lines", ()))
+    finally:
+        conversation.end()
+    return tuple(lines)
+
+
+def _request(settings: CameraSettings) -> Mapping[str, Any]:
+    level = logging.getLogger("picam_webrtc.camera").getEffectiveLevel()
+    return {"settings": {field.name: getattr(settings, field.name) for field in fields(settings)}, "level": level}
+
+
+def _checked(shot: Shot) -> Shot:
+    """Raises CameraError for what no camera takes."""
+    frames = [frame for frame in (shot.frame, shot.lores) if frame is not None]
+    if not all(isinstance(frame, Frame) and _is_picture(frame) for frame in frames):
+        raise CameraError("the capture process announces a picture that is none")
+    if not isinstance(shot.metadata, Mapping):
+        raise CameraError("the capture process announces metadata that are none")
+    return shot
+
+
+def _is_picture(frame: Frame) -> bool:
+    """Whether the pixels have the shape that `Frame` asks for, and the stamp is a time that ROS can say."""
+    if not isinstance(frame.pixels, np.ndarray) or not 0 <= frame.stamp_ns < LAST_STAMP_NS:
+        return False
+    channels, shape = PACKED_CHANNELS.get(frame.encoding), frame.pixels.shape
+    if channels is None:
+        return frame.encoding in SEMI_PLANAR and len(shape) == 2 and shape[0] % 3 == 0
+    return shape[2:] == ((channels,) if channels > 1 else ())

@@ -1,0 +1,115 @@
+"""A capture process as it is, on a stand-in for Picamera2: `python3 -I serve_fake.py MODELS FAULT_FILE DESCRIPTOR`.
+
+It finds the package as serve.py does, and can import nothing but that, the standard library and numpy. What FAULT_FILE
+holds is done by the next frame: see `PacedPicamera2`.
+"""
+
+import ctypes
+import importlib.util
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ALLOWED = sys.stdlib_module_names | {"numpy", "picam_webrtc", "test", "serve"}
+FRAME_RATE = 30.0
+
+
+class NothingElse:
+    """An importer before all others: a clean system has numpy, and nothing else of ours or of the tests'."""
+
+    def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
+        if name.split(".")[0] not in ALLOWED:
+            raise ImportError(f"a clean system has no {name}")
+        return None
+
+
+def load(name: str, file: Path, folder: Path | None = None) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(folder)] if folder else None
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main(models: str, fault_file: Path, descriptor: str) -> int:
+    sys.meta_path.insert(0, NothingElse())  # type: ignore[arg-type]
+    serve = load("serve", ROOT / "picam_webrtc" / "camera" / "serve.py")
+    serve.find_package()
+    load("test", ROOT / "test" / "__init__.py", ROOT / "test")
+    from picam_webrtc.camera import picamera2
+    from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+
+    class PacedPicamera2(FakePicamera2):
+        """Makes frames by itself, each of one brightness, and tells in their metadata what it was told itself.
+
+        Faults: `hold` keeps the frames, `raise` fails, `gil` hangs with Python's interpreter lock, `lock` without it,
+        `crash` ends the process, `print` writes to both standard streams.
+        """
+
+        camera_controls = IMX708_CONTROLS
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._running = threading.Event()
+            self._count = 0
+
+        def start(self) -> None:
+            super().start()
+            self._running.set()
+            threading.Thread(target=self._make_frames, daemon=True).start()
+
+        def _make_frames(self) -> None:
+            while self._running.is_set():
+                time.sleep(1 / FRAME_RATE)
+                fault = fault_file.read_text() if fault_file.exists() else ""
+                if fault == "gil":
+                    ctypes.PyDLL(None).sleep(60)
+                elif fault == "crash":
+                    os._exit(3)
+                elif self.jobs and not self.jobs[-1].future.done() and fault != "hold":
+                    if fault == "raise":
+                        self.jobs[-1].future.set_exception(RuntimeError("no link"))
+                    else:
+                        self._frame()
+
+        def _frame(self) -> None:
+            self._count += 1
+            buffers = self.blank_buffers()
+            for buffer in buffers.values():
+                buffer[:] = self._count % 256
+            self.complete(buffers, {"SensorTimestamp": time.clock_gettime_ns(time.CLOCK_BOOTTIME), **self._told()})
+
+        def _told(self) -> dict[str, Any]:
+            configured = self.configuration["controls"]
+            return {"Number": self._count, "Configured": dict(configured), "Sent": list(self.sent), "Gains": (1.5, 2.0)}
+
+        def close(self) -> None:
+            self._running.clear()
+            super().close()
+
+    class PacedLibrary(FakeLibrary):
+        def open(self, index: int) -> FakePicamera2:
+            self.device = PacedPicamera2()
+            return super().open(index)
+
+        def mapped(self, request: Any, stream: str) -> Any:
+            if fault_file.exists() and fault_file.read_text() == "lock":
+                threading.Event().wait(60)
+            return super().mapped(request, stream)
+
+    picamera2.installed_library = lambda: PacedLibrary(*filter(None, models.split(",")))
+    return int(serve.main([descriptor]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
