@@ -41,10 +41,15 @@ class CaptureProcess:
         self.link = link
         self._process = process
 
+    @property
+    def pid(self) -> int | None:
+        """None where the process is not ours."""
+        return None if self._process is None else self._process.pid
+
     def why_it_ended(self) -> str:
         """For a process whose connection has ended."""
         if self._process is None:
-            return "the capture service has ended it; its journal tells why"
+            return "the capture service has ended the connection; its journal tells why"
         try:
             code = self._process.wait(DEATH_S)
         except subprocess.TimeoutExpired:

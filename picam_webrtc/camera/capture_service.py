@@ -32,6 +32,7 @@ SHORTEST_HANG_S = 1.0
 ANSWER_TIMEOUT_S = 5.0
 """How long camera_node may leave an answer unread."""
 LINES_A_MESSAGE = 20
+UNANSWERED = frozenset({"apply", "release"})
 
 
 class MalformedRequest(CameraError):
@@ -110,6 +111,8 @@ class CaptureService:
         except (LinkEnded, MalformedRequest):
             raise
         except (CameraError, SettingError) as error:
+            if message.kind in UNANSWERED:
+                raise
             self._reply("refused", refusal(error))
 
     def _reply(self, kind: str, content: Any, memory: Sequence[int] = ()) -> None:

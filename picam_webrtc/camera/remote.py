@@ -53,7 +53,7 @@ class RemoteSource:
 
     @property
     def frame_rate(self) -> float:
-        """As the camera is set, once it was open."""
+        """As the camera was set when it was open last."""
         return self._frame_rate
 
     def _met(self) -> Conversation:
@@ -64,8 +64,8 @@ class RemoteSource:
         with self._ended_on_error():
             made = conversation.ask("make", _request(self._settings), "made")
             match made:
-                case {"camera": CameraInfo() as camera, "text": str(text)}:
-                    self.camera, self._text = camera, text
+                case {"camera": CameraInfo() as camera, "text": str(text), "frame_rate": float(frame_rate)}:
+                    self.camera, self._text, self._frame_rate = camera, text, frame_rate
                 case _:
                     raise CameraError(f"{self._way} says nothing of its camera: {made!r:.60}")
         return conversation

@@ -1,7 +1,7 @@
 """A capture process as it is, on a stand-in for Picamera2: `python3 -I serve_fake.py MODELS FAULT_FILE DESCRIPTOR`.
 
-It finds the package as serve.py does, and can import nothing but that, the standard library and numpy. What FAULT_FILE
-holds is done by the next frame: see `PacedPicamera2`.
+It finds the package as serve.py does, and can import nothing but that, the standard library and numpy. FAULT_FILE says
+what is to go wrong: see `PacedPicamera2`.
 """
 
 import ctypes
@@ -19,6 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = sys.stdlib_module_names | {"numpy", "picam_webrtc", "test", "serve"}
 FRAME_RATE = 30.0
+HANG_S = 60
+OTHER_STREAM = {"format": "NV12", "size": (128, 96), "stride": 192}
 
 
 class NothingElse:
@@ -42,24 +44,33 @@ def load(name: str, file: Path, folder: Path | None = None) -> ModuleType:
 
 
 def main(models: str, fault_file: Path, descriptor: str) -> int:
-    sys.meta_path.insert(0, NothingElse())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, NothingElse())
     serve = load("serve", ROOT / "picam_webrtc" / "camera" / "serve.py")
     serve.find_package()
     load("test", ROOT / "test" / "__init__.py", ROOT / "test")
     from picam_webrtc.camera import picamera2
     from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
 
+    def fault(once: str = "") -> Any:
+        """What is to go wrong; or whether `once` is, which then does no second time."""
+        wanted = fault_file.read_text() if fault_file.exists() else ""
+        if not once:
+            return wanted
+        if wanted == once:
+            fault_file.unlink()
+        return wanted == once
+
     class PacedPicamera2(FakePicamera2):
         """Makes frames by itself, each of one brightness, and tells in their metadata what it was told itself.
 
-        Faults: `hold` keeps the frames, `raise` fails, `gil` hangs with Python's interpreter lock, `lock` without it,
-        `crash` ends the process, `print` writes to both standard streams.
+        Faults: `hold` keeps the frames, `raise` fails, `busy` does not open, `adjust` gives other pictures than asked;
+        and once only `gil` hangs with Python's interpreter lock, `lock` without it, and `crash` ends the process.
         """
 
         camera_controls = IMX708_CONTROLS
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__({"main": OTHER_STREAM} if fault() == "adjust" else None)
             self._running = threading.Event()
             self._count = 0
 
@@ -71,13 +82,12 @@ def main(models: str, fault_file: Path, descriptor: str) -> int:
         def _make_frames(self) -> None:
             while self._running.is_set():
                 time.sleep(1 / FRAME_RATE)
-                fault = fault_file.read_text() if fault_file.exists() else ""
-                if fault == "gil":
-                    ctypes.PyDLL(None).sleep(60)
-                elif fault == "crash":
+                if fault("gil"):
+                    ctypes.PyDLL(None).sleep(HANG_S)
+                elif fault("crash"):
                     os._exit(3)
-                elif self.jobs and not self.jobs[-1].future.done() and fault != "hold":
-                    if fault == "raise":
+                elif self.jobs and not self.jobs[-1].future.done() and fault() != "hold":
+                    if fault() == "raise":
                         self.jobs[-1].future.set_exception(RuntimeError("no link"))
                     else:
                         self._frame()
@@ -100,11 +110,12 @@ def main(models: str, fault_file: Path, descriptor: str) -> int:
     class PacedLibrary(FakeLibrary):
         def open(self, index: int) -> FakePicamera2:
             self.device = PacedPicamera2()
+            self.error = OSError("Device or resource busy") if fault() == "busy" else None
             return super().open(index)
 
         def mapped(self, request: Any, stream: str) -> Any:
-            if fault_file.exists() and fault_file.read_text() == "lock":
-                threading.Event().wait(60)
+            if fault("lock"):
+                threading.Event().wait(HANG_S)
             return super().mapped(request, stream)
 
     picamera2.installed_library = lambda: PacedLibrary(*filter(None, models.split(",")))

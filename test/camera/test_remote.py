@@ -1,0 +1,353 @@
+"""A camera behind a real capture process: to whoever uses it, it is one of this process.
+
+The process is serve.py's own, under an interpreter that can import nothing but numpy, with a stand-in for Picamera2.
+"""
+
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from picam_webrtc.camera.capture import Capture
+from picam_webrtc.camera.capture_process import CaptureProcess, Spawned
+from picam_webrtc.camera.picamera2 import Picamera2Source
+from picam_webrtc.camera.remote import RemoteSource
+from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.slots import SLOTS
+from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import Frame
+from picam_webrtc.settings import CameraSettings
+from test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeClock, FakeLibrary, FakePicamera2
+
+SERVE_FAKE = Path(__file__).with_name("serve_fake.py")
+CAMERA = "camera 0, imx708 (/base/i2c@0/imx708)"
+
+
+class WatchedWay:
+    """The way to the fake capture process, which remembers the processes that took it."""
+
+    def __init__(self, fault_file: Path, models: str = "imx708,imx219") -> None:
+        self.fault_file = fault_file
+        self.processes: list[CaptureProcess] = []
+        self._way = Spawned((sys.executable, "-I", str(SERVE_FAKE), models, str(fault_file)))
+
+    def __str__(self) -> str:
+        return "the capture process"
+
+    def start(self) -> CaptureProcess:
+        self.processes.append(self._way.start())
+        return self.processes[-1]
+
+    @property
+    def pids(self) -> list[int]:
+        return [one.pid for one in self.processes if one.pid is not None]
+
+    @property
+    def alive(self) -> list[int]:
+        return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.fixture
+def way(tmp_path: Path) -> WatchedWay:
+    return WatchedWay(tmp_path / "fault")
+
+
+def settings(**values: Any) -> CameraSettings:
+    return CameraSettings.from_values({"source": "picamera2", "width": 64, "height": 64, **values})
+
+
+@pytest.fixture
+def source(way: WatchedWay) -> Iterator[RemoteSource]:
+    source = RemoteSource(settings(), way)
+    yield source
+    source.close()
+
+
+def next_shot(source: RemoteSource) -> Shot:
+    shot = source.read(TIMEOUT_S)
+    assert shot is not None
+    return shot
+
+
+def fault_of(source: RemoteSource) -> str:
+    """What `read` raises in the end."""
+    try:
+        while True:
+            next_shot(source)
+    except CameraError as error:
+        return str(error)
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
+        time.sleep(0.005)
+
+
+def brightness_of(frame: Frame) -> int:
+    """That of every pixel of the fake camera's frame."""
+    assert (frame.pixels == frame.pixels.flat[0]).all()
+    return int(frame.pixels.flat[0])
+
+
+def test_frames_come_with_both_streams_their_stamps_and_their_metadata(way: WatchedWay) -> None:
+    source = RemoteSource(settings(lores_width=64, lores_height=64, frame_id="front"), way)
+    source.open()
+    shots = [next_shot(source) for _ in range(5)]
+    source.close()
+
+    for shot in shots:
+        assert shot.lores is not None
+        assert (shot.frame.encoding, shot.frame.shape) == ("bgr8", (64, 64, 3))
+        assert (shot.lores.encoding, shot.lores.shape) == ("nv12", (96, 64))
+        assert shot.frame.stamp_ns == shot.lores.stamp_ns
+        assert abs(time.time_ns() - shot.frame.stamp_ns) < TIMEOUT_S * 1e9
+        assert (shot.frame.frame_id, shot.lores.frame_id) == ("front", "front")
+        assert brightness_of(shot.frame) == brightness_of(shot.lores) == shot.metadata["Number"]
+        assert shot.metadata["Gains"] == (1.5, 2.0)
+    assert [shot.metadata["Number"] for shot in shots] == sorted({shot.metadata["Number"] for shot in shots})
+
+
+def test_it_names_itself_as_a_camera_of_this_process_does(source: RemoteSource) -> None:
+    here = Picamera2Source(settings(), FakeLibrary("imx708", "imx219"), FakeClock())
+    before = str(source), source.camera, source.frame_rate
+    source.open()
+    here.open()
+
+    assert before == (f"{CAMERA} at 30 frames/s", here.camera, here.frame_rate)
+    assert str(source) == str(here) == f"{CAMERA}, 64x64 bgr8 at 30 frames/s"
+
+
+def test_no_process_is_alive_but_from_open_to_close(source: RemoteSource, way: WatchedWay) -> None:
+    source.probe()
+    assert way.alive == []
+    for _ in range(2):
+        source.open()
+        next_shot(source)
+        assert len(way.alive) == 1
+        source.close()
+        source.close()
+        assert way.alive == []
+    with pytest.raises(CameraError, match="is not open"):
+        source.read(0.1)
+
+
+def test_the_wrong_camera_and_no_camera_are_the_errors_of_this_process(way: WatchedWay, tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as wrong:
+        RemoteSource(settings(camera="ov5647"), way)
+    with pytest.raises(SettingError) as here:
+        Picamera2Source(settings(camera="ov5647"), FakeLibrary("imx708", "imx219"))
+    with pytest.raises(CameraError, match="Picamera2 sees no camera: check the cable"):
+        RemoteSource(settings(), WatchedWay(tmp_path / "fault", models=""))
+
+    assert str(wrong.value) == str(here.value)
+    assert way.alive == []
+
+
+def test_warnings_of_the_capture_process_are_logged_here_and_once(
+    way: WatchedWay, caplog: pytest.LogCaptureFixture
+) -> None:
+    way.fault_file.write_text("adjust")
+    source = RemoteSource(settings(format="rgb"), way)
+    for _ in range(2):
+        source.open()
+        next_shot(source)
+        source.close()
+
+    warnings = [(one.name, one.levelno, one.getMessage()) for one in caplog.records if one.levelno >= logging.WARNING]
+    assert warnings == [
+        ("picam_webrtc.camera.picamera2", logging.WARNING, f"{CAMERA} gives 128x96, not 64x64"),
+        ("picam_webrtc.camera.picamera2", logging.WARNING, f"{CAMERA} gives nv12, not format rgb"),
+    ]
+
+
+def test_the_controls_are_those_that_picamera2_tells_of(source: RemoteSource) -> None:
+    device = FakePicamera2()
+    device.camera_controls = IMX708_CONTROLS
+    here = Picamera2Source(settings(), FakeLibrary("imx708", device=device)).probe()
+
+    assert source.probe().controls == here.controls
+    with pytest.raises(SettingError, match=r"'Contrast' = 99.0: must be from 0 to 32"):
+        source.probe().plan({"Contrast": 99.0})
+
+
+def test_controls_reach_the_camera_with_the_next_frame_and_at_every_opening(source: RemoteSource) -> None:
+    controls = source.probe()
+    source.apply(controls.plan({"Contrast": 2.0}))
+    source.open()
+    assert next_shot(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333), "Contrast": 2.0}
+    source.apply(controls.plan({"ColourGains": [1.5, 2.5]}))
+    source.apply(controls.plan({"FrameDurationLimits": [20000, 20000]}))
+    wait_until(lambda: len(next_shot(source).metadata["Sent"]) > 0, "controls at the camera")
+    told = {name: value for sent in next_shot(source).metadata["Sent"] for name, value in sent.items()}
+    assert told["ColourGains"] == (1.5, 2.5)
+    wait_until(lambda: next_shot(source).metadata["Number"] > 0 and source.frame_rate == 50, "the new frame rate")
+    source.close()
+    source.open()
+
+    again = next_shot(source).metadata["Configured"]
+    assert again == {
+        "FrameDurationLimits": (20000, 20000),
+        "Contrast": 2.0,
+        "ColourGains": (1.5, 2.5),
+        "AwbEnable": False,
+    }
+
+
+def test_a_camera_that_fails_says_what_it_says_in_this_process(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    next_shot(source)
+    way.fault_file.write_text("raise")
+
+    assert fault_of(source) == f"{CAMERA} failed: no link"
+
+
+def test_a_process_that_ends_is_an_error_that_tells_how(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    os.kill(way.alive[0], signal.SIGKILL)
+    assert fault_of(source) == "the capture process was ended by SIGKILL"
+    source.close()
+
+    source.open()
+    way.fault_file.write_text("crash")
+    assert fault_of(source) == "the capture process ended with exit code 3"
+
+
+def test_pictures_that_somebody_holds_outlive_their_process(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    held = [next_shot(source) for _ in range(3)]
+    os.kill(way.alive[0], signal.SIGKILL)
+    fault_of(source)
+    source.close()
+    source.open()
+    for _ in range(SLOTS + 2):
+        next_shot(source)
+
+    assert [brightness_of(shot.frame) for shot in held] == [shot.metadata["Number"] for shot in held]
+    with pytest.raises(ValueError, match="read-only"):
+        held[0].frame.pixels[0] = 0
+
+
+def test_whoever_keeps_every_picture_misses_none(source: RemoteSource) -> None:
+    source.open()
+    kept = [next_shot(source) for _ in range(SLOTS * 3)]
+
+    assert [brightness_of(shot.frame) for shot in kept] == [shot.metadata["Number"] for shot in kept]
+
+
+def test_a_frame_that_waits_too_long_gives_way_to_the_newest(source: RemoteSource) -> None:
+    source.open()
+    first = next_shot(source).metadata["Number"]
+    time.sleep(2.0)  # what is tested: a node that was held; more frames than there are slots
+    shot = source.read(1.0)
+
+    assert shot is not None
+    assert shot.metadata["Number"] > first + SLOTS
+    assert time.time_ns() - shot.frame.stamp_ns < 0.5e9
+
+
+def test_an_opening_that_fails_leaves_nothing_alive(source: RemoteSource, way: WatchedWay) -> None:
+    way.fault_file.write_text("busy")
+    with pytest.raises(CameraError, match="does not open: Device or resource busy"):
+        source.open()
+
+    assert way.alive == []
+
+
+def test_a_hung_process_is_gone_soon_after_close(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    next_shot(source)
+    way.fault_file.write_text("gil")
+    while source.read(0.5) is not None:
+        pass
+    begin_s = time.monotonic()
+    source.close()
+
+    assert time.monotonic() - begin_s < 2.5
+    assert way.alive == []
+
+
+class Recovery:
+    """A capture that somebody disturbs: how long no frame comes then."""
+
+    def __init__(self, source: RemoteSource, watchdog_timeout_s: float = 2.0) -> None:
+        self.shots: list[tuple[float, Frame]] = []
+        self.capture = Capture(source, self._take, watchdog_timeout_s=watchdog_timeout_s)
+
+    def _take(self, frame: Frame) -> None:
+        self.shots = [*self.shots[-5:], (time.monotonic(), frame)]
+
+    def wait_for_frames(self) -> None:
+        begin_s = time.monotonic()
+        wait_until(lambda: bool(self.shots) and self.shots[-1][0] > begin_s, "frames", 20.0)
+
+    def seconds_until_back(self, disturb: Callable[[], None]) -> float:
+        self.wait_for_frames()
+        faults = self.capture.status().faults
+        disturb()
+        begin_s = time.monotonic()
+        wait_until(lambda: self.capture.status().faults > faults, "the fault to be noticed", 20.0)
+        self.wait_for_frames()
+        return self.shots[-1][0] - begin_s
+
+
+@pytest.mark.heavy
+def test_a_killed_process_is_replaced_within_1_2_s(source: RemoteSource, way: WatchedWay) -> None:
+    recovery = Recovery(source)
+    with recovery.capture:
+        for _ in range(3):
+            assert recovery.seconds_until_back(lambda: os.kill(way.alive[0], signal.SIGKILL)) <= 1.2
+    assert way.alive == []
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("hang", ["stopped", "gil", "lock"])
+def test_a_hung_process_is_replaced_within_4_s(source: RemoteSource, way: WatchedWay, hang: str) -> None:
+    def disturb() -> None:
+        if hang == "stopped":
+            os.kill(way.alive[0], signal.SIGSTOP)
+        else:
+            way.fault_file.write_text(hang)
+
+    recovery = Recovery(source)
+    with recovery.capture:
+        assert recovery.seconds_until_back(disturb) <= 4.0
+    assert way.alive == []
+
+
+@pytest.mark.heavy
+def test_a_hundred_killed_processes_leave_nothing_behind(source: RemoteSource, way: WatchedWay) -> None:
+    def holdings() -> tuple[int, int, int]:
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        maps = Path("/proc/self/maps").read_text().count("memfd:picam_webrtc")
+        return len(os.listdir("/proc/self/fd")), maps, pages * os.sysconf("SC_PAGE_SIZE")
+
+    def killed_once() -> None:
+        source.open()
+        next_shot(source)
+        os.kill(way.alive[0], signal.SIGKILL)
+        assert "SIGKILL" in fault_of(source)
+        source.close()
+        way.processes.clear()
+
+    for _ in range(3):
+        killed_once()
+    before = holdings()
+    for _ in range(100):
+        killed_once()
+    after = holdings()
+
+    assert after[:2] == before[:2]
+    assert before[1] == 0
+    assert after[2] - before[2] < 2 << 20
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
