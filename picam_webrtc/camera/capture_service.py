@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 
 import picam_webrtc
 from picam_webrtc.camera.control_set import ControlSet, Plan
-from picam_webrtc.camera.formats import StreamLayout
 from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.list_cameras import describe
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
 from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, refusal
 from picam_webrtc.camera.shot import Shot
-from picam_webrtc.camera.slots import SLOTS, SlotPool
+from picam_webrtc.camera.slots import SlotPool
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import CameraSettings
@@ -134,7 +133,7 @@ class CaptureService:
         settings = known_settings(_part(content, "settings", dict))
         self._hang_limit_s = max(SHORTEST_HANG_S, settings.watchdog_timeout)
         self._source = source = Picamera2Source(settings, self._found_library(), make_pool=self._make_pool)
-        self._reply("made", {"camera": source.camera, "text": str(source), "frame_rate": source.frame_rate})
+        self._reply("made", {"camera": source.camera, **_state(source)})
 
     def _found_library(self) -> CameraLibrary:
         if self._library is None:
@@ -147,8 +146,9 @@ class CaptureService:
 
     def _probe(self, _content: Any) -> None:
         with self._guard.watching(OPENING_LIMIT_S):
-            controls = self._made().probe()
-        self._reply("probed", {"controls": controls})
+            source = self._made()
+            source.probe()
+        self._reply("probed", _state(source))
 
     def _list(self, _content: Any) -> None:
         lines = list(describe(self._found_library()))
@@ -161,24 +161,18 @@ class CaptureService:
         controls = content.get("controls") if isinstance(content, dict) else None
         if self._opened or self._pools or not isinstance(controls, ControlSet | None):
             raise MalformedRequest("camera_node's request to open the camera makes no sense")
-        streams = _part(content, "streams", dict)
-        if not all(isinstance(layout, StreamLayout) for layout in streams.values()):
-            raise MalformedRequest("camera_node's streams are none")
-        source.take_over(controls, streams)
+        self._take_over(source, controls, _part(content, "known", dict))
         with self._guard.watching(OPENING_LIMIT_S):
             source.open()
         self._opened = True
-        self._tell_opened(source)
+        shapes = [pool.shape for pool in self._pools]
+        self._reply("opened", {**_state(source), "shapes": shapes}, [pool.descriptor for pool in self._pools])
 
-    def _tell_opened(self, source: Picamera2Source) -> None:
-        content = {
-            "text": str(source),
-            "frame_rate": source.frame_rate,
-            "streams": dict(source.streams),
-            "shapes": [pool.shape for pool in self._pools],
-            "slots": SLOTS,
-        }
-        self._reply("opened", content, [pool.descriptor for pool in self._pools])
+    def _take_over(self, source: Picamera2Source, controls: ControlSet | None, known: Mapping[str, Any]) -> None:
+        try:
+            source.take_over(controls, known)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise MalformedRequest(f"camera_node knows of this camera what makes no sense: {error}") from error
 
     def _apply(self, content: Any) -> None:
         plan = _part(content, "plan", Plan)
@@ -239,6 +233,12 @@ class LinkLogHandler(logging.Handler):
             self._link.send("log", {"name": record.name, "level": record.levelno, "text": self.format(record)})
         except LinkEnded:  # nobody is left to read it
             return
+
+
+def _state(source: Picamera2Source) -> dict[str, Any]:
+    """What camera_node keeps of a source, to tell it, or the next one, at the next opening."""
+    rate, known = source.frame_rate, source.known
+    return {"text": str(source), "frame_rate": rate, "controls": source.controls, "known": known}
 
 
 def announcement(shot: Shot, frame_rate: float) -> dict[str, Any]:

@@ -200,13 +200,19 @@ class Picamera2Source:
         return self._controls
 
     @property
-    def streams(self) -> Mapping[str, StreamLayout]:
-        """Of the camera as it was opened last: `main`, and `lores` where there is one."""
-        return self._streams
+    def controls(self) -> ControlSet | None:
+        """As they are set; None until they are known."""
+        return self._controls
 
-    def take_over(self, controls: ControlSet | None, streams: Mapping[str, StreamLayout]) -> None:
-        """Go on from what another source of this camera has learnt, with no probe, and no warning said again."""
-        self._controls, self._streams = controls, dict(streams)
+    @property
+    def known(self) -> dict[str, Any]:
+        """What need not be learnt or said again when this camera is opened again, beside its controls."""
+        return {"streams": self._streams}
+
+    def take_over(self, controls: ControlSet | None, known: Mapping[str, Any]) -> None:
+        """Go on where another source of this camera ended."""
+        self._controls = controls
+        self._streams = dict(known.get("streams", {}))
 
     def apply(self, plan: Plan) -> None:
         """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -39,7 +39,8 @@ class RemoteSource:
         self._way = way
         self._frame_rate = settings.frame_rate
         self._controls: ControlSet | None = None
-        self._streams: Any = {}
+        self._known: dict[str, Any] = {}
+        self.on_controls: Callable[[ControlSet], object] = _nobody
         self._conversation: Conversation | None = None
         self._open: Conversation | None = None
         self._lock = threading.Lock()  # controls change on any thread, and an opening tells all of them
@@ -64,10 +65,11 @@ class RemoteSource:
         with self._ended_on_error():
             made = conversation.ask("make", _request(self._settings), "made")
             match made:
-                case {"camera": CameraInfo() as camera, "text": str(text), "frame_rate": float(frame_rate)}:
-                    self.camera, self._text, self._frame_rate = camera, text, frame_rate
+                case {"camera": CameraInfo() as camera}:
+                    self.camera = camera
                 case _:
                     raise CameraError(f"{self._way} says nothing of its camera: {made!r:.60}")
+            self._text, self._frame_rate, *_ = self._state(made)
         return conversation
 
     @contextmanager
@@ -85,12 +87,23 @@ class RemoteSource:
         """Open the camera for a moment to learn its controls, for plans to `apply`. Raises CameraError."""
         conversation = self._met()
         with self._ended_on_error():
-            controls = conversation.ask("probe", None, "probed").get("controls")
-            if not isinstance(controls, ControlSet):
-                raise CameraError(f"{self._way} says nothing of the camera's controls: {controls!r:.60}")
+            _, self._frame_rate, controls, self._known = self._state(conversation.ask("probe", None, "probed"))
+            if controls is None:
+                raise CameraError(f"{self._way} says nothing of the camera's controls")
         self.close()
         self._controls = controls
         return controls
+
+    def _state(self, content: Mapping[str, Any]) -> tuple[str, float, ControlSet | None, dict[str, Any]]:
+        match content:
+            case {
+                "text": str(text),
+                "frame_rate": float(frame_rate),
+                "controls": ControlSet() | None as controls,
+                "known": dict(known),
+            } if frame_rate > 0:
+                return text, frame_rate, controls, known
+        raise CameraError(f"{self._way} says nothing of its camera: {content!r:.60}")
 
     def apply(self, plan: Plan) -> None:
         """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
@@ -108,14 +121,13 @@ class RemoteSource:
         conversation = self._met()
         with self._ended_on_error():
             with self._lock:
-                conversation.tell("open", {"controls": self._controls, "streams": self._streams})
+                conversation.tell("open", {"controls": self._controls, "known": self._known})
                 self._open, self._deaf = conversation, None
-            opened = conversation.answer("opened")
-            match opened:
-                case {"text": str(text), "streams": dict(streams), "frame_rate": float(frame_rate)} if streams:
-                    self._text, self._streams, self._frame_rate = text, streams, frame_rate
-                case _:
-                    raise CameraError(f"{self._way} says nothing of the camera's streams: {opened!r:.60}")
+            opened = self._state(conversation.answer("opened"))
+            self._text, self._frame_rate, controls, self._known = opened
+        if self._controls is None and controls is not None:
+            self._controls = controls
+            self.on_controls(controls)
 
     def read(self, timeout_s: float) -> Shot | None:
         if self._open is None:
@@ -141,14 +153,15 @@ class RemoteSource:
         match message:
             case None:
                 return None
-            case Message("shot", {"shot": Shot() as shot, "frame_rate": float(rate), "announced_ns": int(announced)}):
+            case Message(
+                "shot", {"shot": Shot() as shot, "frame_rate": float(rate), "announced_ns": int(announced)}
+            ) if rate > 0:
                 self._frame_rate = rate
                 return _checked(shot), announced
         raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
 
     def _late(self, announced_ns: int) -> bool:
-        period_s = 1 / self._frame_rate if self._frame_rate > 0 else 0.0
-        return time.time_ns() - announced_ns > (STALE_PERIODS * period_s + STALE_S) * NS_PER_S
+        return time.time_ns() - announced_ns > (STALE_PERIODS / self._frame_rate + STALE_S) * NS_PER_S
 
     def close(self) -> None:
         """And end the capture process. Frames that somebody holds stay as they are."""
@@ -171,6 +184,10 @@ def remote_listing(way: Way) -> tuple[str, ...]:
     finally:
         conversation.end()
     return tuple(lines)
+
+
+def _nobody(_: ControlSet) -> None:
+    """Nobody asked to hear of controls that are learnt late."""
 
 
 def _request(settings: CameraSettings) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 Whatever a `Shot`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
 Everything that JSON does not know is an object of one member, whose name tells what it is: `{"tuple": [...]}`,
-`{"map": [[key, value], ...]}`, `{"picture": ...}`, or `{"Frame": {...}}` for a class of ours.
+`{"set": [...]}`, `{"map": [[key, value], ...]}`, `{"picture": ...}`, or `{"Frame": {...}}` for a class of ours.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -57,6 +57,8 @@ def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
             return [pack(one, lend) for one in value]
         case tuple():
             return {"tuple": [pack(one, lend) for one in value]}
+        case set() | frozenset():
+            return {"set": [pack(one) for one in sorted(value)]}
         case Mapping():
             return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
         case np.ndarray():
@@ -86,6 +88,8 @@ def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
             return tuple(unpack(one, take) for one in content)
         case "map":
             return {unpack(key): unpack(one, take) for key, one in content}
+        case "set":
+            return set(map(unpack, content))
         case "picture":
             return take(content)
         case "ControlSet":

@@ -19,7 +19,7 @@ from test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeLibrary, FakePicam
 
 SETTINGS = {"source": "picamera2", "width": 64, "height": 64}
 MAKE = {"settings": SETTINGS, "level": logging.INFO}
-OPEN: dict[str, Any] = {"controls": None, "streams": {}}
+OPEN: dict[str, Any] = {"controls": None, "known": {}}
 
 
 class Client:
@@ -196,7 +196,7 @@ def test_nonsense_closes_an_open_camera(client: Client, kind: str, content: Any)
     client.ask("hello")
     client.ask("make", MAKE)
     controls = client.ask("probe").content["controls"]
-    client.ask("open", {"controls": controls, "streams": {}})
+    client.ask("open", {"controls": controls, "known": {}})
     client.link.send(kind, content)
 
     assert [word.kind for word in client.last_words()] == ["fault"]

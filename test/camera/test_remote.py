@@ -179,6 +179,19 @@ def test_the_controls_are_those_that_picamera2_tells_of(source: RemoteSource) ->
         source.probe().plan({"Contrast": 99.0})
 
 
+def test_a_camera_that_cannot_be_asked_for_its_controls_opens_all_the_same(
+    source: RemoteSource, way: WatchedWay
+) -> None:
+    way.fault_file.write_text("busy")
+    with pytest.raises(CameraError, match="does not open: Device or resource busy"):
+        source.probe()
+    assert way.alive == []
+    way.fault_file.unlink()
+    source.open()
+
+    assert next_shot(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333)}
+
+
 def test_controls_reach_the_camera_with_the_next_frame_and_at_every_opening(source: RemoteSource) -> None:
     controls = source.probe()
     source.apply(controls.plan({"Contrast": 2.0}))

@@ -33,6 +33,7 @@ def there(value: Any) -> Any:
         ((0, 0, 64, 64),),
         {"Configured": {"ScalerCrop": (1, 2, 3, 4)}, "empty": {}},
         {0: "AfModeManual", 1: "AfModeAuto"},
+        {"AwbEnable", "Contrast"},
         Kind.RECTANGLES,
         CameraInfo(1, "/base/i2c", "imx708"),
         StreamLayout("NV12", 640, 480, 704),
@@ -45,7 +46,9 @@ def test_a_value_arrives_as_it_was(value: object) -> None:
     arrived = there(value)
 
     assert arrived == value
-    assert repr(arrived) == repr(value)  # (1,) is not [1], and True not 1
+    assert type(arrived) is type(value)
+    if not isinstance(value, set):
+        assert repr(arrived) == repr(value)  # (1,) is not [1], and True not 1
 
 
 def test_a_set_of_controls_arrives_with_its_values_and_plans_as_before() -> None:
@@ -77,9 +80,7 @@ def test_a_field_that_this_version_does_not_know_is_left_out() -> None:
     assert unpack(data) == CameraInfo(0, "a", "b")
 
 
-@pytest.mark.parametrize(
-    "stranger", [object(), {1, 2}, b"bytes", np.int64(1), np.zeros(3)], ids=lambda one: type(one).__name__
-)
+@pytest.mark.parametrize("stranger", [object(), b"bytes", np.int64(1), np.zeros(3)], ids=lambda one: type(one).__name__)
 def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         pack(stranger)
@@ -101,6 +102,7 @@ def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None
         {"Shot": {"frame": 5}},
         {"ControlSet": {"values": {"map": []}, "controls": {"map": [["x", 1]]}}},
         {"ControlSet": {"plan": 5, "values": []}},
+        {"set": [[]]},
         {"picture": [0, 0]},
     ],
     ids=str,
