@@ -28,6 +28,7 @@ OPENING_LIMIT_S = 60.0
 """Longer than any camera takes to open; then a driver hangs."""
 CLOSING_LIMIT_S = 5.0
 SHORTEST_HANG_S = 1.0
+ALIVE_S = 0.4
 ANSWER_TIMEOUT_S = 5.0
 """How long camera_node may leave an answer unread."""
 LINES_A_MESSAGE = 20
@@ -52,6 +53,7 @@ class CaptureService:
         self._opened = False
         self._pools: list[SlotPool] = []
         self._hang_limit_s = SHORTEST_HANG_S
+        self._said_alive_s = 0.0
         self._requests: Mapping[str, Callable[[Any], None]] = {
             "hello": self._hello,
             "make": self._make,
@@ -199,10 +201,17 @@ class CaptureService:
     def _capture(self, source: Picamera2Source) -> None:
         shot = source.read(READ_S)
         if shot is None or any(pool.taken_slot is None for pool in self._pools):
-            return  # no frame, or camera_node has not looked at the last ones yet: live video does not queue
-        if self._link.send("shot", announcement(shot, source.frame_rate), lend=self._lend):
+            # No frame, or camera_node has not looked at the last ones yet: live video does not queue.
+            self._say_alive()
+        elif self._link.send("shot", announcement(shot, source.frame_rate), lend=self._lend):
             for pool in self._pools:
                 pool.lend()
+
+    def _say_alive(self) -> None:
+        """Often enough that a camera that gives nothing is not taken for a process that hangs."""
+        if time.monotonic() - self._said_alive_s > ALIVE_S:
+            self._said_alive_s = time.monotonic()
+            self._link.send("alive")
 
     def _lend(self, pixels: Pixels) -> Any:
         """Where camera_node finds a picture: the stream's number and the slot's."""

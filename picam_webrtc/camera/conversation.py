@@ -18,9 +18,8 @@ ANSWER_TIMEOUT_S = 30.0
 """Picamera2 takes seconds to load from a cold SD card, and some cameras get their firmware when they are opened."""
 CLOSE_PATIENCE_S = 1.0
 """Picamera2 closes in 0.3 to 0.5 s."""
-SILENT_S = 1.5
-"""A process that has said nothing for so long may hang: no frame takes longer than a second."""
-SILENT_PATIENCE_S = 0.5
+SILENT_S = 1.0
+"""A process that has said nothing for so long hangs: without frames it says twice a second that it lives."""
 
 
 class Conversation:
@@ -87,7 +86,7 @@ class Conversation:
             self._mappings = tuple(map(SlotMapping, message.memory, shapes))
 
     def hear(self, timeout_s: float) -> Message | None:
-        """What comes in that time, but for what it logs. Raises CameraError for its end and its faults."""
+        """What comes in that time, but for logs and signs of life. Raises CameraError for its end and its faults."""
         due = Deadline(timeout_s)
         while True:
             try:
@@ -99,9 +98,10 @@ class Conversation:
             self._heard_s = time.monotonic()
             if message.kind == "fault":
                 raise refused(message.content)
-            if message.kind != "log":
+            if message.kind == "log":
+                _log(message.content)
+            elif message.kind != "alive":
                 return message
-            _log(message.content)
 
     def _picture(self, place: Any) -> Pixels:
         match place:
@@ -121,7 +121,7 @@ class Conversation:
     def end(self) -> None:
         """End the process, which closes its camera first; killed where it does not. Raises CameraError."""
         silent = time.monotonic() - self._heard_s > SILENT_S
-        due = Deadline(SILENT_PATIENCE_S if silent else CLOSE_PATIENCE_S)
+        due = Deadline(0 if silent else CLOSE_PATIENCE_S)
         self._process.link.end_sending()
         try:
             while (message := self.hear(due.remaining_s())) is not None:

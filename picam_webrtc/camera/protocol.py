@@ -13,8 +13,8 @@ camera_node asks, and gets an answer to each request, in order:
 | any | refused | a SettingError or a CameraError |
 
 `apply` (a plan of controls) and `release` (slots that nobody looks at any more) have no answer. Unasked the capture
-process sends `shot`, `log` and, before it closes the camera, `fault`. The end of the connection closes the camera and
-ends the process.
+process sends `shot`, `log`, `alive` where no frames come, and `fault` before it closes the camera. The end of the
+connection closes the camera and ends the process.
 """
 
 import array

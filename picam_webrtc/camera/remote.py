@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,18 @@ STALE_S = 0.1
 """A frame that is later than so many periods and this is not the newest: those after it found no slot free."""
 
 
+MOST_WAITING = 2
+"""Frames that a reader finds when it was held for a moment; of more the newest count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A shot, and when the capture process said so, CLOCK_REALTIME [ns], which no container changes."""
+
+    shot: Shot
+    at_ns: int
+
+
 class RemoteSource:
     """One camera, in a new capture process for each opening; errors, logs and values are those of `Picamera2Source`."""
 
@@ -45,6 +58,7 @@ class RemoteSource:
         self._open: Conversation | None = None
         self._lock = threading.Lock()  # controls change on any thread, and an opening tells all of them
         self._deaf: CameraError | None = None
+        self._waiting: deque[Announced] = deque(maxlen=MOST_WAITING)
         self.camera: CameraInfo
         self._text = ""
         self._met()
@@ -135,20 +149,21 @@ class RemoteSource:
         if self._deaf is not None:
             raise self._deaf
         due = Deadline(timeout_s)
-        newest = self._newest(self._open, timeout_s)
-        if newest is not None and self._late(newest[1]):
-            newest = self._newest(self._open, due.remaining_s()) or newest
-        return None if newest is None else newest[0]
+        self._collect(self._open, 0 if self._waiting else timeout_s)
+        if self._waiting and self._late(self._waiting[-1]):
+            self._collect(self._open, due.remaining_s())
+        while len(self._waiting) > 1 and self._late(self._waiting[0]):
+            self._waiting.popleft()
+        return self._waiting.popleft().shot if self._waiting else None
 
-    def _newest(self, conversation: Conversation, timeout_s: float) -> tuple[Shot, int] | None:
+    def _collect(self, conversation: Conversation, timeout_s: float) -> None:
+        """Wait for a frame where none waits, and take all that are there; the newest stay."""
         conversation.give_back()
-        newest = self._next(conversation, timeout_s)
-        while newest is not None and (newer := self._next(conversation, 0)) is not None:
-            newest = newer
-        return newest
+        while (announced := self._next(conversation, timeout_s)) is not None:
+            self._waiting.append(announced)
+            timeout_s = 0
 
-    def _next(self, conversation: Conversation, timeout_s: float) -> tuple[Shot, int] | None:
-        """The next shot and when it was announced, CLOCK_REALTIME [ns]."""
+    def _next(self, conversation: Conversation, timeout_s: float) -> "Announced | None":
         message = conversation.hear(timeout_s)
         match message:
             case None:
@@ -157,14 +172,15 @@ class RemoteSource:
                 "shot", {"shot": Shot() as shot, "frame_rate": float(rate), "announced_ns": int(announced)}
             ) if rate > 0:
                 self._frame_rate = rate
-                return _checked(shot), announced
+                return Announced(_checked(shot), announced)
         raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
 
-    def _late(self, announced_ns: int) -> bool:
-        return time.time_ns() - announced_ns > (STALE_PERIODS / self._frame_rate + STALE_S) * NS_PER_S
+    def _late(self, announced: "Announced") -> bool:
+        return time.time_ns() - announced.at_ns > (STALE_PERIODS / self._frame_rate + STALE_S) * NS_PER_S
 
     def close(self) -> None:
         """And end the capture process. Frames that somebody holds stay as they are."""
+        self._waiting.clear()
         with self._lock:
             self._open = None
         conversation, self._conversation = self._conversation, None

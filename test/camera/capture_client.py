@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -19,18 +20,19 @@ TIMEOUT_S = 10.0
 
 
 def main(path: str, frames: int) -> int:
-    source = make_source(CameraSettings(source="picamera2", width=64, height=64, camera_socket=path))
+    source = make_source(CameraSettings(source="picamera2", width=640, height=480, camera_socket=path))
     source.open()
-    numbers = list[int]()
-    while len(numbers) < frames:
+    stamps, read_ns = list[int](), list[int]()
+    while len(stamps) < frames:
         shot = source.read(TIMEOUT_S)
         assert shot is not None
-        numbers.append(shot.metadata["Number"])
-        if len(numbers) == 1:
+        stamps.append(shot.frame.stamp_ns)
+        read_ns.append(time.time_ns())
+        if len(stamps) == 1:
             print("first frame", flush=True)
     source.close()
-    report = {"source": type(source).__name__, "pids": [os.getpid(), peer_of(path)], "numbers": numbers}
-    print(json.dumps(report))
+    report = {"source": type(source).__name__, "pids": [os.getpid(), peer_of(path)]}
+    print(json.dumps({**report, "stamps": stamps, "read_ns": read_ns}))
     return 0
 
 

@@ -69,3 +69,17 @@ def listening(path: Path, command: Sequence[str]) -> Iterator[Listener]:
 def fake_command(fault_file: Path, models: str = "imx708,imx219") -> list[str]:
     """A capture process with a stand-in for Picamera2."""
     return [sys.executable, "-I", os.fspath(Path(__file__).with_name("serve_fake.py")), models, os.fspath(fault_file)]
+
+
+IN_A_CONTAINER = """
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && mkdir /run/picam_webrtc &&
+mount --bind "$1" /run/picam_webrtc && mount -t tmpfs tmpfs "$1" && shift && exec "$@"
+"""
+
+
+def container(folder: Path) -> list[str]:
+    """A command's beginning that gives it what docker does: namespaces of its own, and of the host's /run and shared
+    memory only `folder`, as /run/picam_webrtc. Needs root.
+    """
+    namespaces = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--mount-proc"]
+    return [*namespaces, "sh", "-c", IN_A_CONTAINER, "sh", str(folder)]

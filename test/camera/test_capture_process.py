@@ -19,7 +19,7 @@ from picam_webrtc.camera.source import make_source
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.capture_listener import Listener, fake_command, listening
+from test.camera.capture_listener import Listener, container, fake_command, listening
 from test.camera.fakes import FakeLibrary
 from test.camera.test_remote import Recovery, fault_of, next_shot, wait_until
 
@@ -293,26 +293,18 @@ def test_a_python_that_is_named_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_pa
         make_source(settings(camera_python=sys.executable))
 
 
-IN_A_CONTAINER = """
-mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && mkdir /run/picam_webrtc &&
-mount --bind "$1" /run/picam_webrtc && mount -t tmpfs tmpfs "$1" && shift && exec "$@"
-"""
-"""What docker does, as far as the capture process is concerned: with only that folder of the host's."""
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: there are no namespaces to be had")
 def test_in_namespaces_of_its_own_with_only_the_socket_shared_it_is_the_same(
     listener: Listener, socket_path: Path
 ) -> None:
-    namespaces = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--mount-proc"]
-    inside = ["sh", "-c", IN_A_CONTAINER, "sh", str(socket_path.parent), sys.executable, str(CLIENT), "", "60"]
-    ended = subprocess.run([*namespaces, *inside], capture_output=True, text=True, timeout=60, check=False)
+    client = [*container(socket_path.parent), sys.executable, str(CLIENT), "", "60"]
+    ended = subprocess.run(client, capture_output=True, text=True, timeout=60, check=False)
 
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout.splitlines()[-1])
     assert report["source"] == "RemoteSource"
     assert report["pids"] == [1, 0]  # it is alone there, and sees no other side
-    assert report["numbers"] == sorted(set(report["numbers"]))
+    assert report["stamps"] == sorted(set(report["stamps"]))
     wait_until(lambda: listener.alive == [], "the end of the capture process")
 
 

@@ -47,6 +47,8 @@ class Client:
 
     def hear(self) -> Message:
         message = self.link.receive(TIMEOUT_S)
+        while message is not None and message.kind == "alive":
+            message = self.link.receive(TIMEOUT_S)
         assert message is not None
         close_all(message.memory)
         return message

@@ -17,6 +17,7 @@ import pytest
 
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.capture_process import CaptureProcess, Spawned
+from picam_webrtc.camera.conversation import SILENT_S
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.remote import RemoteSource
 from picam_webrtc.camera.shot import Shot
@@ -273,6 +274,19 @@ def test_an_opening_that_fails_leaves_nothing_alive(source: RemoteSource, way: W
         source.open()
 
     assert way.alive == []
+
+
+def test_a_camera_that_gives_nothing_closes_in_order(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    next_shot(source)
+    way.fault_file.write_text("hold")
+    silent_from_s = time.monotonic()
+    while time.monotonic() - silent_from_s < SILENT_S * 1.5:
+        source.read(0.1)
+    process = way.processes[-1]
+    source.close()
+
+    assert process.why_it_ended() == "the capture process ended with exit code 0"
 
 
 def test_a_hung_process_is_gone_soon_after_close(source: RemoteSource, way: WatchedWay) -> None:

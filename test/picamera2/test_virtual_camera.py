@@ -4,11 +4,9 @@ What this cannot prove is in test/camera/test_picamera2.py: colour order, transf
 """
 
 import json
-import os
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,29 +26,12 @@ from test.ros.support import running_node, wait_until
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(400)]
 
 HERE = Path(__file__).parent
-TREE = Path(os.environ.get("PICAM_WEBRTC_TREE") or Path.home() / ".cache" / "picam_webrtc" / "trixie")
 FRAME_RATE = 30.0
 MEASURED_FRAMES = 301
 WARM_UP_FRAMES = 30
 WATCHDOG_S = 2.0
 PROMPT_S = 2.0
 """How long a process may take to end, and a fault to be noticed after the watchdog's time."""
-
-
-@pytest.fixture(scope="session")
-def tree() -> Path:
-    if os.geteuid() != 0:
-        pytest.skip("not root: the tree for the real Picamera2 cannot be made")
-    subprocess.run([str(HERE / "make-tree"), str(TREE)], check=True, timeout=360)
-    return TREE
-
-
-@pytest.fixture
-def fault_file() -> Iterator[Path]:
-    """In the shared memory, which both sides see."""
-    path = Path("/dev/shm") / f"virtual-camera-{uuid.uuid4()}"  # noqa: S108 - no other place is shared with the tree
-    yield path
-    path.unlink(missing_ok=True)
 
 
 @contextmanager
