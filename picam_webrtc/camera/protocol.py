@@ -38,6 +38,8 @@ MOST_STREAMS = 2
 MESSAGES_WITH_MEMORY = frozenset({"opened"})
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_STREAMS * array.array("i").itemsize)
 MS_PER_S = 1000
+ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Made once: json.dumps makes one for each message."""
 
 
 class LinkEnded(CameraError):
@@ -75,7 +77,7 @@ class Link:
         lend: Callable[[Pixels], Any] = no_pictures,
     ) -> bool:
         """Whether it went in that time; if not, the other side has stopped reading. Raises LinkEnded."""
-        data = json.dumps({kind: pack(content, lend)}, separators=(",", ":")).encode()
+        data = ENCODER.encode({kind: pack(content, lend)}).encode()
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", memory))] if memory else []
         if self._send_now(data, rights):
             return True

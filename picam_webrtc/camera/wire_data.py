@@ -2,7 +2,8 @@
 
 Whatever a `Shot`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
 Everything that JSON does not know is an object of one member, whose name tells what it is: `{"tuple": [...]}`,
-`{"set": [...]}`, `{"map": [[key, value], ...]}`, `{"picture": ...}`, or `{"Frame": {...}}` for a class of ours.
+`{"set": [...]}`, `{"dict": {...}}`, `{"map": [[key, value], ...]}` for other keys than texts, `{"picture": ...}`, or
+`{"Frame": {...}}` for a class of ours.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,8 @@ from picam_webrtc.camera.picamera2 import CameraInfo
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.frame import Pixels
 
-SIMPLE = (bool, int, float, str)
+SIMPLE = frozenset({bool, int, float, str})
+PLAIN = SIMPLE | {type(None)}
 
 
 def _classes_in(hints: Iterable[Any]) -> set[type]:
@@ -38,7 +40,17 @@ def _classes_in(hints: Iterable[Any]) -> set[type]:
 CLASSES: Mapping[str, type] = {
     one.__name__: one for one in _classes_in([Shot, Plan, Control, CameraInfo, StreamLayout])
 }
-HINTS = {one: get_type_hints(one) for one in CLASSES.values() if is_dataclass(one)}
+FIELDS = {name: tuple(field.name for field in fields(one)) for name, one in CLASSES.items() if is_dataclass(one)}
+CHECKED = {
+    name: [
+        (field, hint)
+        for field, hint in get_type_hints(CLASSES[name]).items()
+        if hint in SIMPLE or hint in CLASSES.values()
+    ]
+    for name in FIELDS
+}
+"""Fields whose types are looked at: enough for whoever reads on, for whom a number is a number and a `Frame` one."""
+MISSING = object()
 
 
 def no_pictures(_: Any) -> Any:
@@ -48,11 +60,11 @@ def no_pictures(_: Any) -> Any:
 
 def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
     """`value` in what JSON knows; `lend` tells where the receiver finds a picture. Raises TypeError for strangers."""
+    if type(value) in PLAIN:  # nearly all of a frame's metadata
+        return value
     match value:
         case Enum():
             return {type(value).__name__: value.value}
-        case None | bool() | int() | float() | str():
-            return value
         case list():
             return [pack(one, lend) for one in value]
         case tuple():
@@ -60,61 +72,61 @@ def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
         case set() | frozenset():
             return {"set": [pack(one) for one in sorted(value)]}
         case Mapping():
-            return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
+            return _packed_mapping(value, lend)
         case np.ndarray():
             return {"picture": lend(value)}
         case ControlSet():
             return {"ControlSet": {name: pack(one) for name, one in vars(value).items()}}
-    if is_dataclass(value) and CLASSES.get(type(value).__name__) is type(value):
-        names = (field.name for field in fields(value))
-        return {type(value).__name__: {name: pack(getattr(value, name), lend) for name in names}}
+    name = type(value).__name__
+    if CLASSES.get(name) is type(value):
+        return {name: {field: pack(getattr(value, field), lend) for field in FIELDS[name]}}
     raise TypeError(f"{type(value).__name__} has no place in the protocol of the capture process")
+
+
+def _packed_mapping(value: Mapping[Any, Any], lend: Callable[[Pixels], Any]) -> Any:
+    if all(type(key) is str for key in value):
+        return {"dict": {key: one if type(one) in PLAIN else pack(one, lend) for key, one in value.items()}}
+    return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
 
 
 def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
     """What `pack` was given; `take` finds a picture. Fields that this version does not know are left out.
 
-    Raises ValueError, TypeError or RecursionError for anything else.
+    Raises ValueError, TypeError, AttributeError or RecursionError for anything else.
     """
+    if type(data) in PLAIN:
+        return data
     if isinstance(data, list):
         return [unpack(one, take) for one in data]
-    if not isinstance(data, dict):
-        return data
     if len(data) != 1:
         raise ValueError(f"an object of {len(data)} members")
     ((name, content),) = data.items()
     match name:
+        case "dict":
+            return {key: one if type(one) in PLAIN else unpack(one, take) for key, one in content.items()}
         case "tuple":
-            return tuple(unpack(one, take) for one in content)
-        case "map":
-            return {unpack(key): unpack(one, take) for key, one in content}
+            return tuple([unpack(one, take) for one in content])
         case "set":
             return set(map(unpack, content))
+        case "map":
+            return {unpack(key): unpack(one, take) for key, one in content}
         case "picture":
             return take(content)
         case "ControlSet":
             return _control_set(content)
     if name not in CLASSES:
         raise ValueError(f"unknown: {name!r:.40}")
-    known = CLASSES[name]
-    return _instance(known, content, take) if is_dataclass(known) else known(content)
+    return _instance(name, content, take) if name in FIELDS else CLASSES[name](content)
 
 
-def _instance(known: type, content: Any, take: Callable[[Any], Pixels]) -> Any:
-    hints = HINTS[known]
-    values = {name: unpack(one, take) for name, one in content.items() if name in hints}
-    for name, value in values.items():
-        _check(f"{known.__name__}.{name}", value, hints[name])
-    return known(**values)
-
-
-def _check(name: str, value: Any, wanted: Any) -> None:
-    """Enough for whoever reads on: a number is a number, a `Frame` is a `Frame`. Raises TypeError."""
-    if wanted is float and type(value) is int:
-        return
-    strict = wanted in SIMPLE
-    if (strict and type(value) is not wanted) or (wanted in HINTS and not isinstance(value, wanted)):
-        raise TypeError(f"{name} is {value!r:.40}")
+def _instance(name: str, content: Any, take: Callable[[Any], Pixels]) -> Any:
+    names = FIELDS[name]
+    values = {field: unpack(one, take) for field, one in content.items() if field in names}
+    for field, wanted in CHECKED[name]:
+        value = values.get(field, MISSING)
+        if type(value) is not wanted and value is not MISSING and not (wanted is float and type(value) is int):
+            raise TypeError(f"{name}.{field} is {value!r:.40}")
+    return CLASSES[name](**values)
 
 
 def _control_set(content: Any) -> ControlSet:

@@ -123,10 +123,10 @@ def test_a_frame_is_announced_with_its_slot_and_its_metadata(client: Client) -> 
 
     assert answer.content["shapes"] == [(64, 64, 3), (96, 64)]
     assert raw is not None
-    shot = dict(raw["shot"]["map"])["shot"]["Shot"]
+    shot = raw["shot"]["dict"]["shot"]["Shot"]
     assert shot["frame"]["Frame"]["pixels"] == {"picture": [0, 0]}
     assert shot["lores"]["Frame"]["pixels"] == {"picture": [1, 0]}
-    assert shot["metadata"] == {"map": [["ExposureTime", 9000]]}
+    assert shot["metadata"] == {"dict": {"ExposureTime": 9000}}
 
 
 def test_the_end_of_the_connection_closes_the_camera(client: Client) -> None:
@@ -216,8 +216,8 @@ def test_damaged_messages_are_one_fault_and_never_more() -> None:
     generator = random.Random(16)  # noqa: S311 - it is to be the same in every run
     whole = [
         b'{"hello":{"map":[["protocol",1]]}}',
-        b'{"make":{"map":[["settings",{"map":[["width",64],["height",64]]}],["level",20]]}}',
-        b'{"open":{"map":[["controls",null],["streams",{"map":[]}]]}}',
+        b'{"make":{"dict":{"settings":{"dict":{"width":64,"height":64}},"level":20}}}',
+        b'{"open":{"dict":{"controls":null,"known":{"dict":{}}}}}',
         b'{"release":[[0,0]]}',
     ]
     for _ in range(60):

@@ -48,7 +48,7 @@ def test_a_message_goes_as_one_json_object(ends: Ends) -> None:
     link, other = ends
 
     assert link.send("open", {"controls": None})
-    assert json.loads(other.recv(1000)) == {"open": {"map": [["controls", None]]}}
+    assert json.loads(other.recv(1000)) == {"open": {"dict": {"controls": None}}}
 
 
 def test_a_message_comes_whole_and_in_order(ends: Ends) -> None:

@@ -93,6 +93,8 @@ def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None
         {"tuple": 5},
         {"tuple": [], "map": []},
         {"map": [1]},
+        {"dict": [1]},
+        {"dict": 5},
         {"map": [[[], 1]]},
         {"Popen": {"args": "id"}},
         {"CameraInfo": {"index": 0}},
