@@ -1,7 +1,7 @@
 """What a capture process costs: `python -m bench.capture [--json]`, as root, with debootstrap (see test/picamera2).
 
 The real Picamera2 in its tree gives 1280x720 nv12 at 30 frames a second from a virtual camera: to a reader in the same
-process, and through a capture process in the tree to a reader outside, under this Python. Both by turns, so that whatever
+process, and through a capture process in the tree to a reader outside, under this Python. Both by turns, so that what
 else the machine does meets both alike. `own` and `served` each have `frames` of `expected`, counted by their stamps;
 `latency_ms_p50` and `latency_ms_p95`, from the stamp to the frame in the reader's hand; `cpu_ms_per_frame`, of both
 processes together. `added` is the difference. The last line of output is one JSON object.

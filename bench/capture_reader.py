@@ -1,8 +1,8 @@
 """One reader of a camera for bench.capture: `capture_reader.py own|served FRAMES [COMMAND...]`, under whichever Python.
 
-`own` has the real Picamera2 on a virtual camera in this process, `served` in a capture process that COMMAND starts. Reads
-warm-up frames and FRAMES more; then prints one JSON object: stamps and ages on arrival [ns], and the CPU time that
-this process and the capture process took for them [s].
+`own` has the real Picamera2 on a virtual camera in this process, `served` in a capture process that COMMAND starts.
+Reads warm-up frames and FRAMES more; then prints one JSON object: stamps and ages on arrival [ns], and the CPU time
+that this process and the capture process took for them [s].
 """
 
 import json

@@ -101,23 +101,16 @@ class Link:
 
         Raises LinkEnded, and CameraError for what is no message.
         """
-        try:
-            received = self._receive_now()
-            if received is None and timeout_s != 0:
-                self._readable.poll(None if timeout_s is None else timeout_s * MS_PER_S)
-                received = self._receive_now()
-        except OSError as error:
-            raise LinkEnded(f"the connection has ended ({error.strerror})") from error
-        return None if received is None else _message(*received, take)
-
-    def _receive_now(self) -> tuple[bytes, tuple[int, ...], int] | None:
+        # Asking first costs less than the exception that a socket makes of having nothing.
+        if not self._readable.poll(None if timeout_s is None else timeout_s * MS_PER_S):
+            return None
         try:
             data, ancillary, flags, _ = self._socket.recvmsg(
                 LARGEST_MESSAGE_BYTES, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
             )
-        except BlockingIOError:
-            return None
-        return data, _descriptors(ancillary), flags
+        except OSError as error:
+            raise LinkEnded(f"the connection has ended ({error.strerror})") from error
+        return _message(data, _descriptors(ancillary), flags, take)
 
     def end_sending(self) -> None:
         """Tell the other side that nothing more comes, which ends it."""
