@@ -53,7 +53,7 @@ def figures(turns: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     spent_s = sum(turn["reader_s"] + turn["served_s"] for turn in turns)
     return {
         "frames": frames,
-        "expected": frames + sum(missing(turn["stamps"]) for turn in turns),
+        "expected": frames + sum(max(0, missing(turn["stamps"])) for turn in turns),
         "latency_ms_p50": round(float(np.percentile(ages_ms, 50)), 3),
         "latency_ms_p95": round(float(np.percentile(ages_ms, 95)), 3),
         "cpu_ms_per_frame": round(1000 * spent_s / frames, 3),

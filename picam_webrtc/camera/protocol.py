@@ -39,7 +39,9 @@ MESSAGES_WITH_MEMORY = frozenset({"opened"})
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_STREAMS * array.array("i").itemsize)
 MS_PER_S = 1000
 ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
-"""Made once: json.dumps makes one for each message."""
+DECODER = json.JSONDecoder()
+"""Both made once and used without what json.dumps and json.loads do before: thirty times a second nothing of it is in the
+processor's cache."""
 
 
 class LinkEnded(CameraError):
@@ -110,7 +112,7 @@ class Link:
             )
         except OSError as error:
             raise LinkEnded(f"the connection has ended ({error.strerror})") from error
-        return _message(data, _descriptors(ancillary), flags, take)
+        return _message(data, _descriptors(ancillary) if ancillary else (), flags, take)
 
     def end_sending(self) -> None:
         """Tell the other side that nothing more comes, which ends it."""
@@ -150,7 +152,11 @@ def _message(data: bytes, memory: tuple[int, ...], flags: int, take: Callable[[A
 
 def _content(data: bytes, take: Callable[[Any], Pixels]) -> tuple[str, Any]:
     try:
-        ((kind, content),) = json.loads(data).items()
+        text = data.decode()
+        found, end = DECODER.raw_decode(text)
+        if end != len(text):
+            raise ValueError("there is more behind it")
+        ((kind, content),) = found.items()
         return kind, unpack(content, take)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CameraError(f"a message that is none of picam_webrtc's ({error}): {data[:60]!r}") from error

@@ -41,6 +41,7 @@ CLASSES: Mapping[str, type] = {
     one.__name__: one for one in _classes_in([Shot, Plan, Control, CameraInfo, StreamLayout])
 }
 FIELDS = {name: tuple(field.name for field in fields(one)) for name, one in CLASSES.items() if is_dataclass(one)}
+NAMES = {CLASSES[name]: name for name in FIELDS}
 CHECKED = {
     name: [
         (field, hint)
@@ -60,27 +61,30 @@ def no_pictures(_: Any) -> Any:
 
 def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
     """`value` in what JSON knows; `lend` tells where the receiver finds a picture. Raises TypeError for strangers."""
-    if type(value) in PLAIN:  # nearly all of a frame's metadata
+    kind = type(value)
+    if kind in PLAIN:  # nearly all of a frame's metadata
         return value
+    if kind in NAMES:
+        name = NAMES[kind]
+        return {name: {field: pack(getattr(value, field), lend) for field in FIELDS[name]}}
     match value:
-        case Enum():
-            return {type(value).__name__: value.value}
-        case list():
-            return [pack(one, lend) for one in value]
+        case dict():
+            return _packed_mapping(value, lend)
         case tuple():
             return {"tuple": [pack(one, lend) for one in value]}
-        case set() | frozenset():
-            return {"set": [pack(one) for one in sorted(value)]}
-        case Mapping():
-            return _packed_mapping(value, lend)
         case np.ndarray():
             return {"picture": lend(value)}
+        case list():
+            return [pack(one, lend) for one in value]
+        case set() | frozenset():
+            return {"set": [pack(one) for one in sorted(value)]}
         case ControlSet():
             return {"ControlSet": {name: pack(one) for name, one in vars(value).items()}}
-    name = type(value).__name__
-    if CLASSES.get(name) is type(value):
-        return {name: {field: pack(getattr(value, field), lend) for field in FIELDS[name]}}
-    raise TypeError(f"{type(value).__name__} has no place in the protocol of the capture process")
+        case Enum() if kind in CLASSES.values():
+            return {kind.__name__: value.value}
+        case Mapping():
+            return _packed_mapping(value, lend)
+    raise TypeError(f"{kind.__name__} has no place in the protocol of the capture process")
 
 
 def _packed_mapping(value: Mapping[Any, Any], lend: Callable[[Pixels], Any]) -> Any:
@@ -101,6 +105,8 @@ def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
     if len(data) != 1:
         raise ValueError(f"an object of {len(data)} members")
     ((name, content),) = data.items()
+    if name in FIELDS:
+        return _instance(name, content, take)
     match name:
         case "dict":
             return {key: one if type(one) in PLAIN else unpack(one, take) for key, one in content.items()}
@@ -116,7 +122,7 @@ def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
             return _control_set(content)
     if name not in CLASSES:
         raise ValueError(f"unknown: {name!r:.40}")
-    return _instance(name, content, take) if name in FIELDS else CLASSES[name](content)
+    return CLASSES[name](content)
 
 
 def _instance(name: str, content: Any, take: Callable[[Any], Pixels]) -> Any:
