@@ -115,6 +115,7 @@ class Spawned:
                     pass_fds=[theirs.fileno()],
                     env=clean_environment(),
                     cwd="/",
+                    process_group=0,  # Ctrl-C is for this process, which then ends that one in order
                 )
             except OSError as error:
                 ours.close()

@@ -26,8 +26,7 @@ def find_package() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is camera_node's, which ends this one in order
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # closes the camera
     faulthandler.enable()
     from picam_webrtc.camera.capture_service import CaptureService
     from picam_webrtc.camera.hang_guard import HangGuard

@@ -268,6 +268,20 @@ def test_a_frame_that_waits_too_long_gives_way_to_the_newest(source: RemoteSourc
     assert time.time_ns() - shot.frame.stamp_ns < 0.5e9
 
 
+def test_ctrl_c_in_a_terminal_is_not_for_the_capture_process(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+
+    assert os.getpgid(way.alive[0]) != os.getpgrp()
+
+
+def test_a_process_that_is_told_to_end_closes_its_camera_first(source: RemoteSource, way: WatchedWay) -> None:
+    source.open()
+    next_shot(source)
+    os.kill(way.alive[0], signal.SIGTERM)
+
+    assert fault_of(source) == "the capture process ended with exit code 0"
+
+
 def test_an_opening_that_fails_leaves_nothing_alive(source: RemoteSource, way: WatchedWay) -> None:
     way.fault_file.write_text("busy")
     with pytest.raises(CameraError, match="does not open: Device or resource busy"):
