@@ -1,32 +1,53 @@
 """ament_python packaging, for colcon and pip alike."""
 
 from glob import glob
+from pathlib import Path
+from runpy import run_path
 
 from setuptools import find_packages, setup
 
 PACKAGE = "picam_webrtc"
 
-ROS_WHEELS = [
-    "ros-kilted-rclpy",
-    "ros-kilted-rmw-fastrtps-cpp",
-    "ros-kilted-sensor-msgs",
-    "ros-kilted-std-msgs",
-    "ros-kilted-std-srvs",
-    "ros-kilted-diagnostic-msgs",
-]
+DEPENDENCIES = run_path(str(Path(__file__).parent / PACKAGE / "dependencies.py"))["DEPENDENCIES"]
+EXTRAS = {one.extra: [one.requirement] for one in DEPENDENCIES if one.extra}
+
+VENV = Path(__file__).resolve().parent / ".venv"  # colcon calls a link to this file in its own folder
+
+ROS_WHEELS = ("rclpy", "rmw-fastrtps-cpp", "sensor-msgs", "std-msgs", "std-srvs", "diagnostic-msgs")
 """ROS 2 for a machine without it: x86-64 only. A robot has its own from apt or source."""
 
-ROS_GENERATORS = [
-    "catkin_pkg",
-    "ros-kilted-ament-cmake",
-    "ros-kilted-ament-cmake-include-directories",
-    "ros-kilted-ament-cmake-ros-core",
-    "ros-kilted-ament-package",
-    "ros-kilted-geometry-msgs",
-    "ros-kilted-rosidl-core-generators",
-    "ros-kilted-rosidl-default-generators",
-]
+ROS_GENERATORS = {
+    "jazzy": ("ament-cmake-gmock", "ament-cmake-gtest", "ament-cmake-pytest", "ament-cmake-ros", "python-cmake-module"),
+    "kilted": ("ament-cmake-ros-core",),
+}
+ROS_GENERATORS_OF_ALL = (
+    *("ament-cmake", "ament-cmake-include-directories", "ament-package", "geometry-msgs"),
+    *("rosidl-core-generators", "rosidl-default-generators"),
+)
 """What makes bindings of messages beside those wheels: tests build vision_msgs, which has no wheel."""
+
+
+def ros_wheels(distribution: str, *names: str) -> list[str]:
+    return [f'ros-{distribution}-{name}; platform_machine == "x86_64"' for name in names]
+
+
+def tested_ros(distribution: str) -> list[str]:
+    wheels = (*ROS_WHEELS, *ROS_GENERATORS_OF_ALL, *ROS_GENERATORS[distribution])
+    return ["catkin_pkg", *ros_wheels(distribution, *wheels)]
+
+
+def venv_python() -> list[str]:
+    """A file that names the interpreter of this folder's environment, for the executables that colcon copies elsewhere.
+
+    Written here, since colcon calls this file and knows nothing of the environment.
+    """
+    python, note = VENV / "bin" / "python3", VENV / "venv_python"
+    if not python.exists():
+        return []
+    if not note.exists() or note.read_text() != f"{python}\n":
+        note.write_text(f"{python}\n")
+    return [".venv/venv_python"]
+
 
 setup(
     name=PACKAGE,
@@ -41,26 +62,17 @@ setup(
         (f"share/{PACKAGE}/launch", glob("launch/*.launch.py")),
         (f"share/{PACKAGE}/config", glob("config/*")),
         # `ros2 run` and `ros2 launch` look here, where pip puts no console scripts.
-        (f"lib/{PACKAGE}", sorted(glob("resource/executables/*"))),
+        (f"lib/{PACKAGE}", [*sorted(glob("resource/executables/*")), *venv_python()]),
     ],
     python_requires=">=3.11",
     install_requires=[
         "setuptools",
-        "aiohttp>=3.9",
-        "aiortc>=1.9",
-        "cryptography>=41",
-        "ifaddr>=0.2",
-        "numpy>=1.24",
-        "prometheus-client>=0.19",
-        "pyyaml>=6",
+        *(one.requirement for one in DEPENDENCIES if not one.extra),
     ],
     extras_require={
-        "opencv": ["opencv-python-headless>=4.6"],
-        "jpeg": ["simplejpeg>=1.7"],
-        "litert": ["ai-edge-litert>=2.1"],
-        "ros-generators": ROS_GENERATORS,
-        "bags": ["rosbags>=0.11"],
-        "ros-wheels": ROS_WHEELS,
+        **EXTRAS,
+        "ros-wheels": ros_wheels("jazzy", *ROS_WHEELS),
+        **{f"test-ros-{distribution}": tested_ros(distribution) for distribution in ROS_GENERATORS},
         "test": [
             "colcon-common-extensions",
             "coverage>=7.4",
@@ -77,7 +89,7 @@ setup(
             "ros-domain-coordinator",
             "ruff>=0.5",
             "scikit-image>=0.22",
-            "simplejpeg>=1.7",
+            *EXTRAS["jpeg"],
             "types-PyYAML",
         ],
     },

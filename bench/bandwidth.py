@@ -13,8 +13,8 @@ import time
 from typing import Any
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import ROOT, node_process
-from test.ros.two_hosts import TwoHosts, python, two_hosts
+from picam_webrtc_test.pipeline import ROOT, node_process
+from picam_webrtc_test.ros.two_hosts import TwoHosts, python, two_hosts
 
 ROBOT: dict[str, ParameterValue] = {
     "source": "test_pattern",

@@ -1,4 +1,4 @@
-"""What a capture process costs: `python -m bench.capture [--json]`, as root, with debootstrap (see test/picamera2).
+"""What a capture process costs: `python -m bench.capture [--json]`, as root, with debootstrap (see test/install).
 
 The real Picamera2 in its tree gives 1280x720 nv12 at 30 frames a second from a virtual camera: to a reader in the same
 process, and through a capture process in the tree to a reader outside, under this Python. Both by turns, so that what
@@ -19,26 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from test.picamera2.conftest import TREE
+from picam_webrtc_test.install.trees import command_in, tree_of
 
-ROOT = Path(__file__).parents[1]
-IN_TREE = ROOT / "test" / "picamera2"
-READER = "bench/capture_reader.py"
 FRAME_RATE = 30
 NS_PER_S = 1e9
 
 
-def in_tree(*command: str) -> list[str]:
-    return [str(IN_TREE / "enter-tree"), str(TREE), *command]
+def own(tree: Path, frames: int) -> dict[str, Any]:
+    return reading(command_in(tree, "python3", "-m", "picam_webrtc_test.picamera2.reader", str(frames)))
 
 
-def own(frames: int) -> dict[str, Any]:
-    return reading(in_tree("python3", f"/src/{READER}", "own", str(frames)))
-
-
-def served(frames: int) -> dict[str, Any]:
-    capture_process = in_tree("python3", "-I", "/src/test/picamera2/serve.py")
-    return reading([sys.executable, str(ROOT / READER), "served", str(frames), *capture_process])
+def served(tree: Path, frames: int) -> dict[str, Any]:
+    capture_process = command_in(tree, "python3", "-I", "picam_webrtc_test/picamera2/serve.py")
+    return reading([sys.executable, "-m", "bench.capture_reader", str(frames), *capture_process])
 
 
 def reading(command: Sequence[str]) -> dict[str, Any]:
@@ -50,7 +43,7 @@ def figures(turns: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Of several readings together."""
     ages_ms = np.concatenate([turn["ages_ns"] for turn in turns]) / 1e6
     frames = len(ages_ms)
-    spent_s = sum(turn["reader_s"] + turn["served_s"] for turn in turns)
+    spent_s = sum(turn["reader_s"] + turn["other_s"] for turn in turns)
     return {
         "frames": frames,
         "expected": frames + sum(max(0, missing(turn["stamps"])) for turn in turns),
@@ -66,12 +59,12 @@ def missing(stamps: Sequence[int]) -> int:
     return int((np.rint(np.diff(stamps) * FRAME_RATE / NS_PER_S) - 1).sum())
 
 
-def run(seconds: float, turns: int) -> dict[str, Any]:
+def run(tree: Path, seconds: float, turns: int) -> dict[str, Any]:
     frames = round(seconds * FRAME_RATE / turns)
     readings: dict[str, list[dict[str, Any]]] = {"own": [], "served": []}
     for _ in range(turns):
-        readings["own"].append(own(frames))
-        readings["served"].append(served(frames))
+        readings["own"].append(own(tree, frames))
+        readings["served"].append(served(tree, frames))
     result = {name: figures(one) for name, one in readings.items()}
     compared = ("latency_ms_p50", "latency_ms_p95", "cpu_ms_per_frame")
     added = {name: round(result["served"][name] - result["own"][name], 3) for name in compared}
@@ -85,8 +78,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="measured each way")
     parser.add_argument("--turns", type=int, default=3, help="that these are split into")
     arguments = parser.parse_args()
-    subprocess.run([str(IN_TREE / "make-tree"), str(TREE)], stdout=subprocess.DEVNULL, check=True)
-    result = run(arguments.seconds, arguments.turns)
+    result = run(tree_of("trixie"), arguments.seconds, arguments.turns)
     if not arguments.json:
         for name in ("own", "served", "added"):
             print(name, *(f"{key} {value}" for key, value in result[name].items()), sep="  ")

@@ -1,66 +1,36 @@
-"""One reader of a camera for bench.capture: `capture_reader.py own|served FRAMES [COMMAND...]`, under whichever Python.
+"""The reader outside of bench.capture: `python -m bench.capture_reader FRAMES COMMAND...`.
 
-`own` has the real Picamera2 on a virtual camera in this process, `served` in a capture process that COMMAND starts.
-Reads warm-up frames and FRAMES more; then prints one JSON object: stamps and ages on arrival [ns], and the CPU time
-that this process and the capture process took for them [s].
+COMMAND starts a capture process. This is a process of its own, so that its CPU time is that of a reader.
 """
 
 import json
 import sys
-import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.process_figures import cpu_s
 from picam_webrtc.camera.capture_process import CaptureProcess, Spawned
-from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.remote import RemoteSource
-from picam_webrtc.settings import CameraSettings
-
-WARM_UP_FRAMES = 45
-READ_S = 0.1
-"""As camera/capture.py reads."""
-SETTINGS = CameraSettings(source="picamera2", width=1280, height=720, format="nv12")
+from picam_webrtc_test.picamera2.reader import SETTINGS, read_frames
 
 
 class KnownWay:
-    """The way to a capture process whose number is known."""
+    """The way to a capture process, the last of which is known."""
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self._way = Spawned(command)
-        self.process: CaptureProcess | None = None
+        self._process: CaptureProcess | None = None
 
     def start(self) -> CaptureProcess:
-        self.process = self._way.start()
-        return self.process
+        self._process = self._way.start()
+        return self._process
 
-    def served_s(self) -> float:
-        return cpu_s(self.process.pid) if self.process is not None and self.process.pid is not None else 0.0
+    def cpu_s(self) -> float:
+        return cpu_s(self._process.pid) if self._process is not None and self._process.pid is not None else 0.0
 
 
-def main(place: str, frames: int, command: tuple[str, ...]) -> None:
+def main(frames: int, command: tuple[str, ...]) -> None:
     way = KnownWay(command)
-    source: Picamera2Source | RemoteSource
-    if place == "served":
-        source = RemoteSource(SETTINGS, way)
-    else:
-        from test.picamera2.virtual_camera import virtual_library
-
-        source = Picamera2Source(SETTINGS, virtual_library())
-    source.open()
-    stamps, ages_ns, begin_s, served_s = list[int](), list[int](), 0.0, 0.0
-    while len(stamps) < WARM_UP_FRAMES + frames:
-        if len(stamps) == WARM_UP_FRAMES:
-            begin_s, served_s = time.process_time(), way.served_s()
-        shot = source.read(READ_S)
-        if shot is not None:
-            ages_ns.append(time.time_ns() - shot.frame.stamp_ns)
-            stamps.append(shot.frame.stamp_ns)
-    spent = {"reader_s": time.process_time() - begin_s, "served_s": way.served_s() - served_s}
-    source.close()
-    print(json.dumps({"stamps": stamps[WARM_UP_FRAMES:], "ages_ns": ages_ns[WARM_UP_FRAMES:], **spent}))
+    print(json.dumps(read_frames(RemoteSource(SETTINGS, way), frames, way.cpu_s)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), tuple(sys.argv[3:]))
+    main(int(sys.argv[1]), tuple(sys.argv[2:]))

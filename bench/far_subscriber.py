@@ -9,10 +9,11 @@ import sys
 import threading
 from typing import Any
 
+from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
 
 TYPES: dict[str, Any] = {"Image": Image, "CompressedImage": CompressedImage, "CameraInfo": CameraInfo}
 
@@ -26,7 +27,7 @@ def main() -> None:
         first.set()
 
     with Runtime([]) as runtime:
-        runtime.node("far_subscriber").create_subscription(TYPES[kind], topic, take, QoSProfile(depth=10))
+        runtime.node("far_subscriber", Node).create_subscription(TYPES[kind], topic, take, QoSProfile(depth=10))
         runtime.spin()
         first.wait()
         print("first", flush=True)

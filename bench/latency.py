@@ -24,10 +24,10 @@ from contextlib import ExitStack, contextmanager
 from domain_coordinator import domain_id
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
-from test.browser import open_chromium, wait_until
-from test.pipeline import node_process
-from test.web.pattern import read_patterns
+from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
+from picam_webrtc_test.browser import open_chromium, wait_until
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.web.pattern import read_patterns
 
 WARM_UP_S = 4.0
 URL_PATTERN = r"The page is at (http://\S+)"

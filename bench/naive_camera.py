@@ -23,10 +23,10 @@ class NaiveCamera(Node):
         self.create_timer(1 / FRAME_RATE, self._publish)
 
     def _publish(self) -> None:
-        shot = self._source.read(1 / FRAME_RATE)
-        if shot is None:
+        frame_set = self._source.read(1 / FRAME_RATE)
+        if frame_set is None:
             return
-        frame = shot.frame
+        frame = frame_set.frame
         message = Image(height=720, width=1280, encoding="bgr8", step=3840)
         message.header.stamp, message.header.frame_id = Time(nanoseconds=frame.stamp_ns).to_msg(), "camera"
         message.data = frame.pixels.tobytes()

@@ -4,15 +4,16 @@ import threading
 import time
 
 import numpy as np
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from bench.paced_images import HEIGHT, START_TIMEOUT_S, TOPIC, WIDTH, Reception, picture, publish_paced, run_side
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.frame import Frame, Pixels
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.messages import frame_from_message
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
+from picam_webrtc.ros.topics.messages import frame_from_message
 
 
 def frame_of(pixels: Pixels, number: int) -> Frame:
@@ -22,7 +23,7 @@ def frame_of(pixels: Pixels, number: int) -> Frame:
 def publish(_reliability: str, frames: int) -> None:
     matched = threading.Event()
     with Runtime([]) as runtime:
-        publisher = ImagePublisher(runtime.node("publisher"), TOPIC, LocalTopics(), lambda _: matched.set())
+        publisher = ImagePublisher(runtime.node("publisher", Node), TOPIC, LocalTopics(), lambda _: matched.set())
         runtime.spin()
         assert matched.wait(START_TIMEOUT_S)
         pixels = BufferPool((HEIGHT, WIDTH, 3), lambda pixels: np.copyto(pixels, picture())).take()  # as sources do
@@ -38,7 +39,7 @@ def subscribe(reliability: str) -> None:
         reception.take(frame.stamp_ns, frame.frame_id)
 
     with Runtime([]) as runtime:
-        node = runtime.node("subscriber")
+        node = runtime.node("subscriber", Node)
         if reliability == "reliable":
             ImageSubscription(node, TOPIC, LocalTopics(), take)
         else:

@@ -11,7 +11,7 @@ from bench.light_viewer import CaptureClock, LightViewer
 from bench.process_figures import cpu_s
 from bench.rest import SHAPES
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import node_process
+from picam_webrtc_test.pipeline import node_process
 
 PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0}
 JOIN_PATIENCE_S = 30.0

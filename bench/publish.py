@@ -26,7 +26,7 @@ from typing import Any
 import aiohttp
 
 from bench.light_viewer import LightViewer
-from test.media_server import Go2rtc, go2rtc
+from picam_webrtc_test.media_server import Go2rtc, go2rtc
 
 SETTLING_S = 3.0
 PATIENCE_S = 20.0

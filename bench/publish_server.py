@@ -14,9 +14,9 @@ from bench.moving_source import play
 from bench.viewers_server import BITRATE, usage
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.publishers import Publishers
-from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.stream import Stream
+from picam_webrtc.streaming.fanout.stream import Stream
+from picam_webrtc.streaming.publish.publishers import Publishers
+from picam_webrtc.streaming.session.sessions import Sessions
 
 
 class Robot:

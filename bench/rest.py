@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 from bench.process_figures import cpu_s
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import node_process, own_ros_domain
+from picam_webrtc_test.pipeline import node_process, own_ros_domain
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "composed": ("picam_webrtc",),

@@ -26,9 +26,9 @@ from std_srvs.srv import Trigger
 
 from bench.process_figures import Holdings, holdings
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import NodeProcess, node_process, own_ros_domain
-from test.ros.support import running_node, wait_until
-from test.viewer import viewer
+from picam_webrtc_test.pipeline import NodeProcess, node_process, own_ros_domain
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 PARAMETERS: dict[str, ParameterValue] = {
     "source": "test_pattern", "transform": "none", "port": 0, "width": 640, "height": 360, "idle_timeout": 0.2,

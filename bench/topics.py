@@ -26,15 +26,16 @@ from typing import Any
 
 import numpy as np
 from domain_coordinator import domain_id
+from rclpy.node import Node
 
 from bench import bandwidth, pipelines
 from bench.our_images import frame_of
 from bench.paced_images import FRAME_RATE, TOPIC, picture
 from picam_webrtc.frame import Frame
 from picam_webrtc.latest import Latest
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.runtime import Runtime
-from picam_webrtc.ros.shared_memory import PROFILE_VARIABLES
+from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
 
 SETTLING_S = 0.5
 END_TIMEOUT_S = 5.0
@@ -46,7 +47,7 @@ def composed_ms_per_hop() -> float:
     """Median over frames that go from `publish` through a topic of this process to another thread."""
     slot, local, times_ms = Latest[Frame](), LocalTopics(), list[float]()
     with Runtime([]) as runtime:
-        node = runtime.node("composed")
+        node = runtime.node("composed", Node)
         publisher = ImagePublisher(node, TOPIC, local, lambda _: None)
         subscription = ImageSubscription(node, TOPIC, local, slot.put)
         runtime.spin()

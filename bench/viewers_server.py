@@ -30,9 +30,9 @@ from aiortc.contrib.media import MediaRelay
 from bench.moving_source import play
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.snapshot import StreamSnapshot
-from picam_webrtc.streaming.stream import Stream
+from picam_webrtc.streaming.fanout.snapshot import StreamSnapshot
+from picam_webrtc.streaming.fanout.stream import Stream
+from picam_webrtc.streaming.session.sessions import Sessions
 
 BITRATE = 2_000_000
 CLOCK_HZ = 90_000
@@ -60,7 +60,7 @@ class Ours:
     @classmethod
     async def start(cls, stack: AsyncExitStack) -> "Ours":
         # Here, so that plain aiortc gets the allocator that it always has: importing this sets ours for the process.
-        from picam_webrtc.ros.memory import keep_image_buffers
+        from picam_webrtc.ros.process.memory import keep_image_buffers
 
         keep_image_buffers()
         settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)

@@ -13,9 +13,9 @@ import skimage
 from domain_coordinator import domain_id
 
 from picam_webrtc.declaration import ParameterValue
-from test.browser import Chromium, open_chromium, wait_until
-from test.film import film_of
-from test.pipeline import node_process
+from picam_webrtc_test.browser import Chromium, open_chromium, wait_until
+from picam_webrtc_test.film import film_of
+from picam_webrtc_test.pipeline import node_process
 
 PICTURES = Path(__file__).parent / "pictures"
 SETTLED_S = 12.0

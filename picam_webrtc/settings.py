@@ -1,9 +1,10 @@
 """Every parameter of the three nodes: name, type, default, range and description, once.
 
-`ros/parameters.py` turns these classes into ROS parameters; the README's tables are made from them.
+`ros/node/parameters.py` turns these classes into ROS parameters; the README's tables are made from them.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from picam_webrtc.declaration import Param, Settings
@@ -13,6 +14,10 @@ Managed = Annotated[
     Param("wait for lifecycle transitions (configure, activate) instead of starting at once", read_only=True),
 ]
 """A parameter that all nodes have."""
+
+
+CAPTURE_SOCKET = Path("/run/picam_webrtc/capture.sock")
+"""Where a capture service listens (deploy/picam-capture.socket)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class CameraSettings(Settings):
     )
     camera_socket: Annotated[
         str,
-        Param("socket of a capture service; empty is /run/picam_webrtc/capture.sock where it stands", read_only=True),
+        Param(f"socket of a capture service; empty is {CAPTURE_SOCKET} where it stands", read_only=True),
     ] = ""
     width: Annotated[int, Param("picture width [px], even", 64, 4608, read_only=True)] = 1280
     height: Annotated[int, Param("picture height [px], even", 64, 2592, read_only=True)] = 720
@@ -125,8 +130,11 @@ class InferenceSettings(Settings):
     ] = "tflite"
     model: Annotated[
         str,
-        Param("path of a .tflite file, or the name of a model that picam_webrtc.models can fetch"),
-    ] = "ssd_mobilenet_v2"
+        Param(
+            "path of a .tflite file, or the name of a model that picam_webrtc.models can fetch; auto is "
+            "ssd_mobilenet_v2, or face_detection where only that has been fetched"
+        ),
+    ] = "auto"
     labels: Annotated[
         str, Param("path of a label file; empty takes the model's own labels, or the .txt file beside the model")
     ] = ""

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.server import serve
-from test.browser import OpenBrowser, open_chromium, open_firefox, wait_until
+from picam_webrtc_test.browser import OpenBrowser, open_chromium, open_firefox, wait_until
 
 PAGE = """<!doctype html><title>A page</title><link rel="icon" href="data:,">
 <button id=b onclick="this.textContent = 'clicked'">no</button>

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from picam_webrtc.camera.capture_process import SERVICE_SOCKET
-from test.camera.capture_listener import FIRST_PASSED
+from picam_webrtc.settings import CAPTURE_SOCKET
+from picam_webrtc_test.camera.capture_listener import FIRST_PASSED
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -46,7 +46,7 @@ def test_systemd_understands_a_unit(name: str, tmp_path: Path) -> None:
 def test_the_unit_listens_where_camera_node_looks() -> None:
     listening = unit("picam-capture.socket")
 
-    assert listening["ListenSequentialPacket"] == str(SERVICE_SOCKET)
+    assert listening["ListenSequentialPacket"] == str(CAPTURE_SOCKET)
     assert listening["Accept"] == "yes"
 
 
@@ -60,7 +60,7 @@ def test_the_unit_runs_the_file_that_there_is_isolated_and_on_its_connection() -
 def test_the_container_gets_the_sockets_folder_and_nothing_else_of_the_host(service: dict[str, Any]) -> None:
     binds = [(one["source"], one["target"]) for one in service["volumes"] if one["type"] == "bind"]
 
-    assert binds == [(str(SERVICE_SOCKET.parent),) * 2]
+    assert binds == [(str(CAPTURE_SOCKET.parent),) * 2]
     assert not {"privileged", "devices", "device_cgroup_rules", "cap_add", "pid", "userns_mode"} & set(service)
     assert service["cap_drop"] == ["ALL"]
     assert (service["network_mode"], service["ipc"]) == ("host", "host")

@@ -2,14 +2,16 @@
 
 import ast
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "picam_webrtc"
-MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND_FLOOR = {"frame", "detection", "declaration", "settings", "errors", "latest", "detection_json"}
+from picam_webrtc_test.imports import MODULES, PACKAGE, ROS, imports_of, matches
+
+GROUND_FLOOR = {
+    *("frame", "detection", "declaration", "settings", "errors", "latest", "detection_json"),
+    *("dependencies", "private_members"),
+}
 ENGINES = {"camera", "inference", "streaming"}
 
 MAY_IMPORT = {
@@ -17,25 +19,49 @@ MAY_IMPORT = {
     **{engine: GROUND_FLOOR | {engine} for engine in ENGINES},
     "inference": GROUND_FLOOR | {"inference", "models"},
     "models": GROUND_FLOOR,
-    "launching": GROUND_FLOOR,
+    "doctor": GROUND_FLOOR | ENGINES | {"doctor", "models", "ros"},
     "web": GROUND_FLOOR | ENGINES | {"web"},
-    "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models", "launching"},
+    "ros": GROUND_FLOOR | ENGINES | {"web", "ros", "models"},
     "entry": GROUND_FLOOR | {"ros"},
     "__main__": {"entry"},
     "__init__": set(),
 }
 """Part of the package → the parts it may import."""
 
-ROS = {
-    "rclpy", "sensor_msgs", "std_msgs", "std_srvs", "diagnostic_msgs", "vision_msgs", "rcl_interfaces",
-    "builtin_interfaces", "cv_bridge", "ament_index_python", "lifecycle_msgs",
-}  # fmt: skip
+ROOMS = {
+    "streaming": (
+        {"__init__", "ice_servers"},
+        {"encode"},
+        {"rtp"},
+        {"fanout"},
+        {"session"},
+        {"publish"},
+    ),
+    "ros": (
+        {"__init__", "process"},
+        {"topics"},
+        {"node"},
+        {"camera", "streams", "recording"},
+        {"camera_node", "inference_node", "webrtc_node", "launching"},
+        {"composed"},
+    ),
+}
+"""The rooms of a folder from the ground up; one imports from itself and from those below, not from its neighbours."""
+
+STREAMING_FOR_OTHERS = {
+    *("Stream", "Viewer", "Sessions", "Publishers", "EncodedFrame", "Codec", "OutletCounts", "JpegPicture"),
+    *("StreamSnapshot", "RenditionSnapshot", "ViewerSnapshot", "SessionsSnapshot", "PublishSnapshot", "PublishState"),
+}
+"""All that web/ and ros/ see of streaming/."""
+
 ONE_DOOR = {
     **dict.fromkeys(ROS, ("ros/",)),
     "aiohttp.web": ("web/",),
-    "aiortc": ("streaming/peer.py",),
-    "av": ("streaming/encoder.py", "streaming/peer.py", "camera/video_file.py", "camera/compressed.py"),
-    "rosbags": ("camera/bag.py", "ros/bag_writer.py"),
+    "aiortc": tuple(
+        f"streaming/session/{name}.py" for name in ("peer", "direct_sender", "negotiation", "aiortc_check")
+    ),
+    "av": ("streaming/encode/encoders.py", "camera/video_file.py", "camera/compressed.py"),
+    "rosbags": ("camera/bag.py", "ros/recording/bag_writer.py"),
     "ai_edge_litert": ("inference/model.py",),
     "tflite_runtime": ("inference/model.py",),
     "picamera2": ("camera/picamera2.py",),
@@ -51,20 +77,6 @@ def part_of(module: Path) -> str:
     return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
-def imports_of(module: Path) -> Iterator[str]:
-    """Every imported name, `from a import b` as `a.b`."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}:{node.lineno}: imports are absolute here"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def matches(name: str, library: str) -> bool:
-    return name == library or name.startswith(library + ".")
-
-
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
 def test_a_module_imports_only_from_the_floors_below(module: Path) -> None:
     part = part_of(module)
@@ -72,6 +84,35 @@ def test_a_module_imports_only_from_the_floors_below(module: Path) -> None:
     imported = {name.split(".")[1] for name in imports_of(module) if matches(name, "picam_webrtc") and "." in name}
 
     assert imported <= MAY_IMPORT[part]
+
+
+def in_rooms() -> list[Path]:
+    return [module for module in MODULES if part_of(module) in ROOMS]
+
+
+@pytest.mark.parametrize("module", in_rooms(), ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_the_rooms_below(module: Path) -> None:
+    folder = part_of(module)
+    room = module.relative_to(PACKAGE / folder).with_suffix("").parts[0]
+    below: set[str] = set()
+    for floor in ROOMS[folder]:
+        if room in floor:
+            break
+        below |= floor
+    else:
+        raise AssertionError(f"give {folder}/{room} a place in ROOMS")
+    imported = {name.split(".")[2] for name in imports_of(module) if matches(name, f"picam_webrtc.{folder}")}
+
+    assert imported <= below | {room}
+
+
+def test_web_and_ros_see_streaming_by_a_few_names() -> None:
+    above = [module for module in MODULES if part_of(module) in ("web", "ros")]
+    names = {name for module in above for name in imports_of(module) if matches(name, "picam_webrtc.streaming")}
+    face = ast.get_docstring(ast.parse((PACKAGE / "streaming" / "__init__.py").read_text())) or ""
+
+    assert {name.rpartition(".")[2] for name in names} == STREAMING_FOR_OTHERS
+    assert [name for name in sorted(STREAMING_FOR_OTHERS) if f"`{name}`" not in face] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from picam_webrtc import launching
 from picam_webrtc.declaration import Settings
 from picam_webrtc.errors import SettingError
+from picam_webrtc.ros import launching
 from picam_webrtc.settings import (
     AddedCameraSettings,
     CameraSettings,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from test.machine import TICKS_PER_S, WINDOW_S, CpuTimes
+from picam_webrtc_test.machine import TICKS_PER_S, WINDOW_S, CpuTimes
 
 pytest_plugins = ["pytester"]
 
@@ -27,13 +27,13 @@ FAILS_ONCE = """
 """
 CONFTEST = """
     import pytest
-    import test.conftest
-    from test.machine import CpuTimes
+    from picam_webrtc_test import reruns
+    from picam_webrtc_test.machine import CpuTimes
 
-    test.conftest.wait_for_calm = lambda timeout_s: None
+    reruns.wait_for_calm = lambda timeout_s: None
     times = iter(CpuTimes(100 * n, {stolen} * n, n / 10) for n in range(100))
     CpuTimes.now = classmethod(lambda cls: next(times))
-    pytest_runtest_protocol = test.conftest.pytest_runtest_protocol
+    pytest_runtest_protocol = reruns.pytest_runtest_protocol
 
     def pytest_configure(config):
         config.addinivalue_line("markers", "heavy: alone")

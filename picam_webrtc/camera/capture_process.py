@@ -10,9 +10,8 @@ from typing import Protocol
 
 from picam_webrtc.camera.protocol import Deadline, Link
 from picam_webrtc.errors import CameraError
+from picam_webrtc.settings import CAPTURE_SOCKET
 
-SERVICE_SOCKET = Path("/run/picam_webrtc/capture.sock")
-"""Where deploy/picam-capture.socket listens."""
 SERVE = Path(__file__).with_name("serve.py")
 KEPT_VARIABLES = ("HOME", "LANG", "TZ", "XDG_RUNTIME_DIR")
 KEPT_PREFIXES = ("LC_", "LIBCAMERA_")
@@ -81,7 +80,7 @@ class CaptureProcess:
 class Service:
     """Somebody listens at a socket and starts a capture process for each connection, as systemd does."""
 
-    path: Path = SERVICE_SOCKET
+    path: Path = CAPTURE_SOCKET
 
     def __str__(self) -> str:
         return f"the capture service at {self.path}"

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import picam_webrtc
 from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.hang_guard import HangGuard
-from picam_webrtc.camera.list_cameras import describe
+from picam_webrtc.camera.list_cameras import listing
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
 from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, refusal
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.slots import SlotPool
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
@@ -153,7 +153,7 @@ class CaptureService:
         self._reply("probed", _state(source))
 
     def _list(self, _content: Any) -> None:
-        lines = list(describe(self._found_library()))
+        lines = list(listing(self._found_library()))
         for start in range(0, len(lines) or 1, LINES_A_MESSAGE):
             end = start + LINES_A_MESSAGE
             self._reply("listed", {"lines": lines[start:end], "more": end < len(lines)})
@@ -199,11 +199,11 @@ class CaptureService:
         return self._source
 
     def _capture(self, source: Picamera2Source) -> None:
-        shot = source.read(READ_S)
-        if shot is None or any(pool.taken_slot is None for pool in self._pools):
+        frame_set = source.read(READ_S)
+        if frame_set is None or any(pool.taken_slot is None for pool in self._pools):
             # No frame, or camera_node has not looked at the last ones yet: live video does not queue.
             self._say_alive()
-        elif self._link.send("shot", announcement(shot, source.frame_rate), lend=self._lend):
+        elif self._link.send("frames", announcement(frame_set, source.frame_rate), lend=self._lend):
             for pool in self._pools:
                 pool.lend()
 
@@ -250,8 +250,8 @@ def _state(source: Picamera2Source) -> dict[str, Any]:
     return {"text": str(source), "frame_rate": rate, "controls": source.controls, "known": known}
 
 
-def announcement(shot: Shot, frame_rate: float) -> dict[str, Any]:
-    return {"shot": shot, "frame_rate": frame_rate, "announced_ns": time.time_ns()}
+def announcement(frame_set: FrameSet, frame_rate: float) -> dict[str, Any]:
+    return {"frame_set": frame_set, "frame_rate": frame_rate, "announced_ns": time.time_ns()}
 
 
 def known_settings(values: Mapping[str, Any]) -> CameraSettings:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import picam_webrtc
@@ -23,7 +24,7 @@ SILENT_S = 1.0
 
 
 class Conversation:
-    """Used by one thread at a time, but for `tell`."""
+    """Used by one thread at a time, but for `say`."""
 
     def __init__(self, way: Way) -> None:
         """Start the process and see that both sides understand each other. Raises CameraError."""
@@ -48,8 +49,17 @@ class Conversation:
         if problem:
             raise NoPicamera2(f"{self._way}: {problem}")
 
+    def say(self, kind: str, content: Any) -> bool:
+        """Say something that has no answer, from any thread; whether the process goes on listening.
+
+        Of a process that has ended `hear` tells, and of what it said before that.
+        """
+        with suppress(LinkEnded):
+            return self._process.link.send(kind, content)
+        return True
+
     def tell(self, kind: str, content: Any) -> None:
-        """Say something; from any thread. Raises CameraError when nobody listens any more."""
+        """Ask something. Raises CameraError when nobody listens any more."""
         try:
             sent = self._process.link.send(kind, content)
         except LinkEnded as error:
@@ -113,7 +123,7 @@ class Conversation:
         """Return the slots of pictures that nobody looks at any more."""
         slots = [[stream, slot] for stream, mapping in enumerate(self._mappings) for slot in mapping.returned()]
         if slots:
-            self.tell("release", slots)
+            self.say("release", slots)
 
     def _ended(self) -> CameraError:
         return CameraError(self._process.why_it_ended())

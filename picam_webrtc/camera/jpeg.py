@@ -13,7 +13,8 @@ SIMPLEJPEG: ModuleType | None
 try:
     import simplejpeg  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-    SIMPLEJPEG = simplejpeg
+    # Before 1.8 it lacks this.
+    SIMPLEJPEG = simplejpeg if hasattr(simplejpeg, "encode_jpeg_yuv_planes") else None
 except ImportError:
     SIMPLEJPEG = None
 

@@ -19,7 +19,7 @@ from picam_webrtc.errors import CameraError
 from picam_webrtc.settings import CameraSettings
 
 
-def describe(library: CameraLibrary) -> Iterator[str]:
+def listing(library: CameraLibrary) -> Iterator[str]:
     """The lines to print. Raises CameraError when Picamera2 cannot list cameras at all."""
     cameras = list_cameras(library)
     if not cameras:
@@ -70,7 +70,7 @@ def _control_line(control: Control) -> str:
 
 def lines() -> Iterator[str]:
     """The lines to print, from wherever Picamera2 is. Raises CameraError."""
-    return reach(CameraSettings(), describe, lambda way: iter(remote_listing(way)))
+    return reach(CameraSettings(), listing, lambda way: iter(remote_listing(way)))
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from picam_webrtc.camera.clock import Clock, SystemClock
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, controls_of
 from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame, Pixels
@@ -46,6 +46,9 @@ class CameraLibrary(Protocol):
 
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
         """libcamera's names of the pixel formats of an opened camera's main stream, each with its sizes [px]."""
+
+    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """The same of a camera's sensor, which is not opened for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,14 @@ class InstalledLibrary:
         return self._libcamera.Transform(hflip=hflip, vflip=vflip)
 
     def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
-        roles = [self._libcamera.StreamRole.VideoRecording]
-        formats = device.camera.generate_configuration(roles).at(0).formats
+        return self._formats(device.camera, self._libcamera.StreamRole.VideoRecording)
+
+    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
+        cameras = self._libcamera.CameraManager.singleton().cameras
+        return self._formats(next(one for one in cameras if one.id == camera_id), self._libcamera.StreamRole.Raw)
+
+    def _formats(self, camera: Any, role: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
+        formats = camera.generate_configuration([role]).at(0).formats
         return {
             str(name): [(size.width, size.height) for size in formats.sizes(name)] for name in formats.pixel_formats
         }
@@ -116,6 +125,15 @@ def list_cameras(library: CameraLibrary) -> tuple[CameraInfo, ...]:
     return tuple(
         CameraInfo(index, str(camera["Id"]), str(camera.get("Model", "unknown"))) for index, camera in enumerate(found)
     )
+
+
+def sensor_modes(library: CameraLibrary, camera: CameraInfo) -> list[str]:
+    """Sizes [px] and formats that the sensor itself gives; none for cameras without a raw stream: USB, virtual."""
+    try:
+        formats = library.raw_formats(camera.id)
+    except FOREIGN_ERRORS:
+        return []
+    return [f"{width}x{height} {name}" for name, sizes in formats.items() for width, height in sizes]
 
 
 def select_camera(cameras: Sequence[CameraInfo], wanted: str) -> CameraInfo:
@@ -231,7 +249,7 @@ class Picamera2Source:
             self._close_quietly()
             raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         if self._job is None:
             raise CameraError(f"{self.camera} is not open")
         try:
@@ -240,7 +258,7 @@ class Picamera2Source:
             return None  # the job stays queued, and the next read waits for it again
         except (concurrent.futures.CancelledError, *FOREIGN_ERRORS) as error:
             raise CameraError(f"{self.camera} failed: {_reason(error)}") from error
-        return self._shot(request)
+        return self._frame_set(request)
 
     def close(self) -> None:
         """Close without `stop()`, which waits for ever when Picamera2's event loop has died; `close()` does not."""
@@ -307,7 +325,7 @@ class Picamera2Source:
         # frame that nobody waits for is dropped.
         self._job = self._device.capture_request(wait=False)
 
-    def _shot(self, request: Any) -> Shot:
+    def _frame_set(self, request: Any) -> FrameSet:
         try:
             self._send_controls()
             self._request_next()
@@ -318,7 +336,7 @@ class Picamera2Source:
             raise CameraError(f"{self.camera} gave an unusable frame: {_reason(error)}") from error
         finally:
             request.release()
-        return Shot(frames["main"], frames.get("lores"), metadata)
+        return FrameSet(frames["main"], frames.get("lores"), metadata)
 
     def _frame(self, request: Any, name: str, stamp: int) -> Frame:
         layout, pixels = self._streams[name], self._pools[name].take()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 
 from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame, Pixels
 
@@ -42,7 +42,7 @@ class Player:
         self._pictures = pictures
         self._start_ns = self._clock.monotonic_ns()
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         """The next picture when it is due, or None when it is not in that time. Raises CameraError."""
         if self._pictures is None:
             raise CameraError(f"{self._name} is not open")
@@ -54,7 +54,7 @@ class Player:
         if late_ns > LATE_NS:
             self._start_ns += late_ns
         self._next = None
-        return Shot(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id))
+        return FrameSet(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id))
 
     def close(self) -> None:
         if self._pictures is not None:

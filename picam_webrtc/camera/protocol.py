@@ -13,7 +13,7 @@ camera_node asks, and gets an answer to each request, in order:
 | any | refused | a SettingError or a CameraError |
 
 `apply` (a plan of controls) and `release` (slots that nobody looks at any more) have no answer. Unasked the capture
-process sends `shot`, `log`, `alive` where no frames come, and `fault` before it closes the camera. The end of the
+process sends `frames`, `log`, `alive` where no frames come, and `fault` before it closes the camera. The end of the
 connection closes the camera and ends the process.
 """
 
@@ -40,8 +40,8 @@ ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_STREAMS * array.array("i").itemsize)
 MS_PER_S = 1000
 ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 DECODER = json.JSONDecoder()
-"""Both made once and used without what json.dumps and json.loads do before: thirty times a second nothing of it is in the
-processor's cache."""
+"""Both made once, and used without what json.dumps and json.loads do before: at thirty times a second nothing of it is
+in the processor's cache."""
 
 
 class LinkEnded(CameraError):
@@ -107,12 +107,19 @@ class Link:
         if not self._readable.poll(None if timeout_s is None else timeout_s * MS_PER_S):
             return None
         try:
-            data, ancillary, flags, _ = self._socket.recvmsg(
-                LARGEST_MESSAGE_BYTES, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
-            )
+            try:
+                data, memory, flags = self._received()
+            except ConnectionResetError:  # the other side ended with something unread; what it said before that counts
+                data, memory, flags = self._received()
         except OSError as error:
             raise LinkEnded(f"the connection has ended ({error.strerror})") from error
-        return _message(data, _descriptors(ancillary) if ancillary else (), flags, take)
+        return _message(data, memory, flags, take)
+
+    def _received(self) -> tuple[bytes, tuple[int, ...], int]:
+        data, ancillary, flags, _ = self._socket.recvmsg(
+            LARGEST_MESSAGE_BYTES, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
+        )
+        return data, _descriptors(ancillary) if ancillary else (), flags
 
     def end_sending(self) -> None:
         """Tell the other side that nothing more comes, which ends it."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from picam_webrtc.camera.capture_process import SERVICE_SOCKET, NoPicamera2, Service, Spawned, Way, spawned
+from picam_webrtc.camera.capture_process import NoPicamera2, Service, Spawned, Way, spawned
 from picam_webrtc.camera.picamera2 import CameraLibrary, installed_library
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.settings import CameraSettings
+from picam_webrtc.settings import CAPTURE_SOCKET, CameraSettings
 
 T = TypeVar("T")
 
@@ -52,8 +52,8 @@ def _own() -> CameraLibrary:
 def _service(settings: CameraSettings, apart: Callable[[Way], T]) -> T:
     named = settings.camera_socket
     if not named:
-        if not SERVICE_SOCKET.exists():
-            raise NoPicamera2(f"no capture service is at {SERVICE_SOCKET}")
+        if not CAPTURE_SOCKET.exists():
+            raise NoPicamera2(f"no capture service is at {CAPTURE_SOCKET}")
         return apart(Service())
     try:
         return apart(Service(Path(named)))

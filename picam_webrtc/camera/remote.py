@@ -15,9 +15,9 @@ from picam_webrtc.camera.capture_process import Way
 from picam_webrtc.camera.clock import NS_PER_S
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.conversation import Conversation
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2 import CameraInfo
 from picam_webrtc.camera.protocol import Deadline, Message
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
 from picam_webrtc.settings import CameraSettings
@@ -37,9 +37,9 @@ MOST_WAITING = 2
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A shot, and when the capture process said so, CLOCK_REALTIME [ns], which no container changes."""
+    """Frames, and when the capture process said so, CLOCK_REALTIME [ns], which no container changes."""
 
-    shot: Shot
+    frame_set: FrameSet
     at_ns: int
 
 
@@ -57,7 +57,7 @@ class RemoteSource:
         self._conversation: Conversation | None = None
         self._open: Conversation | None = None
         self._lock = threading.Lock()  # controls change on any thread, and an opening tells all of them
-        self._deaf: CameraError | None = None
+        self._deaf = False
         self._waiting: deque[Announced] = deque(maxlen=MOST_WAITING)
         self.camera: CameraInfo
         self._text = ""
@@ -125,36 +125,33 @@ class RemoteSource:
             if self._controls is None:
                 return
             self._controls.commit(plan)
-            if self._open is not None:
-                try:
-                    self._open.tell("apply", {"plan": plan})
-                except CameraError as error:
-                    self._deaf = error  # the next opening tells everything
+            if self._open is not None and not self._open.say("apply", {"plan": plan}):
+                self._deaf = True  # the next opening tells everything
 
     def open(self) -> None:
         conversation = self._met()
         with self._ended_on_error():
             with self._lock:
                 conversation.tell("open", {"controls": self._controls, "known": self._known})
-                self._open, self._deaf = conversation, None
+                self._open, self._deaf = conversation, False
             opened = self._state(conversation.answer("opened"))
             self._text, self._frame_rate, controls, self._known = opened
         if self._controls is None and controls is not None:
             self._controls = controls
             self.on_controls(controls)
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         if self._open is None:
             raise CameraError(f"{self.camera} is not open")
-        if self._deaf is not None:
-            raise self._deaf
+        if self._deaf:
+            raise CameraError(f"{self._way} does not take any more controls")
         due = Deadline(timeout_s)
         self._collect(self._open, 0 if self._waiting else timeout_s)
         if self._waiting and self._late(self._waiting[-1]):
             self._collect(self._open, due.remaining_s())
         while len(self._waiting) > 1 and self._late(self._waiting[0]):
             self._waiting.popleft()
-        return self._waiting.popleft().shot if self._waiting else None
+        return self._waiting.popleft().frame_set if self._waiting else None
 
     def _collect(self, conversation: Conversation, timeout_s: float) -> None:
         """Wait for a frame where none waits, and take all that are there; the newest stay."""
@@ -169,10 +166,11 @@ class RemoteSource:
             case None:
                 return None
             case Message(
-                "shot", {"shot": Shot() as shot, "frame_rate": float(rate), "announced_ns": int(announced)}
+                "frames",
+                {"frame_set": FrameSet() as frame_set, "frame_rate": float(rate), "announced_ns": int(announced)},
             ) if rate > 0:
                 self._frame_rate = rate
-                return Announced(_checked(shot), announced)
+                return Announced(_checked(frame_set), announced)
         raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
 
     def _late(self, announced: "Announced") -> bool:
@@ -211,14 +209,14 @@ def _request(settings: CameraSettings) -> Mapping[str, Any]:
     return {"settings": {field.name: getattr(settings, field.name) for field in fields(settings)}, "level": level}
 
 
-def _checked(shot: Shot) -> Shot:
+def _checked(frame_set: FrameSet) -> FrameSet:
     """Raises CameraError for what no camera takes."""
-    frames = [frame for frame in (shot.frame, shot.lores) if frame is not None]
+    frames = [frame for frame in (frame_set.frame, frame_set.lores) if frame is not None]
     if not all(isinstance(frame, Frame) and _is_picture(frame) for frame in frames):
         raise CameraError("the capture process announces a picture that is none")
-    if not isinstance(shot.metadata, Mapping):
+    if not isinstance(frame_set.metadata, Mapping):
         raise CameraError("the capture process announces metadata that are none")
-    return shot
+    return frame_set
 
 
 def _is_picture(frame: Frame) -> bool:

@@ -5,10 +5,10 @@ from typing import Protocol, runtime_checkable
 
 from picam_webrtc.camera.bag import BagSource
 from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
 from picam_webrtc.camera.reach import reach
 from picam_webrtc.camera.remote import RemoteSource
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
@@ -30,8 +30,8 @@ class FrameSource(Protocol):
     def open(self) -> None:
         """Begin to produce frames. Raises CameraError, having rolled back a partial open."""
 
-    def read(self, timeout_s: float) -> Shot | None:
-        """The next shot, or None when there was none in that time. Raises CameraError when there will be none."""
+    def read(self, timeout_s: float) -> FrameSet | None:
+        """The next frames, or None when there was none in that time. Raises CameraError when there will be none."""
 
     def close(self) -> None:
         """Free the camera; does nothing when it is closed. Raises CameraError when it cannot be freed."""

@@ -8,7 +8,7 @@ import numpy as np
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
 from picam_webrtc.camera.code import CodeWriter, PatternCode, read_code
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.settings import CameraSettings
@@ -55,7 +55,7 @@ class TestPatternSource:
         self._canvas = _Canvas(self._width, self._height)
         self._due_ns = self._clock.monotonic_ns()
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         if self._canvas is None:
             raise CameraError("the test pattern is not open")
         if not wait_until(self._clock, self._due_ns, timeout_s):
@@ -66,7 +66,7 @@ class TestPatternSource:
         self._code.write(pixels, PatternCode.of(self._frame_number, stamp_ns))
         pixels.flags.writeable = False
         self._frame_number += 1
-        return Shot(Frame(pixels, "bgr8", stamp_ns, self._frame_id))
+        return FrameSet(Frame(pixels, "bgr8", stamp_ns, self._frame_id))
 
     def close(self) -> None:
         self._canvas = None

@@ -9,8 +9,8 @@ from av.video.stream import VideoStream
 
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import Clock
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.player import Picture, Player
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import CameraSettings
@@ -40,7 +40,7 @@ class VideoFileSource:
     def open(self) -> None:
         self._player.open()
 
-    def read(self, timeout_s: float) -> Shot | None:
+    def read(self, timeout_s: float) -> FrameSet | None:
         return self._player.read(timeout_s)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The camera's values as JSON and back, for the capture process.
 
-Whatever a `Shot`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
+Whatever a `FrameSet`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
 Everything that JSON does not know is an object of one member, whose name tells what it is: `{"tuple": [...]}`,
 `{"set": [...]}`, `{"dict": {...}}`, `{"map": [[key, value], ...]}` for other keys than texts, `{"picture": ...}`, or
 `{"Frame": {...}}` for a class of ours.
@@ -16,8 +16,8 @@ import numpy as np
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control
 from picam_webrtc.camera.formats import StreamLayout
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2 import CameraInfo
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.frame import Pixels
 
 SIMPLE = frozenset({bool, int, float, str})
@@ -38,7 +38,7 @@ def _classes_in(hints: Iterable[Any]) -> set[type]:
 
 
 CLASSES: Mapping[str, type] = {
-    one.__name__: one for one in _classes_in([Shot, Plan, Control, CameraInfo, StreamLayout])
+    one.__name__: one for one in _classes_in([FrameSet, Plan, Control, CameraInfo, StreamLayout])
 }
 FIELDS = {name: tuple(field.name for field in fields(one)) for name, one in CLASSES.items() if is_dataclass(one)}
 NAMES = {CLASSES[name]: name for name in FIELDS}

@@ -16,7 +16,7 @@ from picam_webrtc.inference.model import Model, default_threads, load_delegate
 from picam_webrtc.inference.preprocess import Placement, Preprocessor, drawable, pixel_table
 from picam_webrtc.inference.tasks import Task, recognise
 from picam_webrtc.inference.tensors import Array, ImageInput, Signature, image_input
-from picam_webrtc.models import locate
+from picam_webrtc.models import AUTO, PREFERRED, locate
 from picam_webrtc.settings import InferenceSettings
 
 _logger = logging.getLogger(__name__)
@@ -119,6 +119,8 @@ def load_model(settings: InferenceSettings) -> Detector:
     ModelError where there is no TFLite runtime.
     """
     path = locate(settings.model)
+    if settings.model == AUTO and path.stem != PREFERRED[0]:
+        _logger.warning("%s has not been fetched; using %s", PREFERRED[0], path.stem)
     model = Model(path, settings.num_threads or default_threads(), _delegates(settings))
     source = image_input(model.signature)
     task = _task(settings, path, model.signature, source)

@@ -11,17 +11,17 @@ from picam_webrtc.camera.picamera2 import CameraLibrary
 from picam_webrtc.camera.source import ControlledSource, FrameSource, make_source
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
-from picam_webrtc.ros.calibration_store import CalibrationStore
-from picam_webrtc.ros.camera_stream import CameraStream
-from picam_webrtc.ros.control_parameters import ControlParameters
-from picam_webrtc.ros.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.image_io import LocalTopics
-from picam_webrtc.ros.life import live
-from picam_webrtc.ros.logs import forward_logs
-from picam_webrtc.ros.on_demand import OnDemand
-from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.runtime import Runtime, run
-from picam_webrtc.ros.sim_time import StampClock
+from picam_webrtc.ros.camera.calibration_store import CalibrationStore
+from picam_webrtc.ros.camera.camera_stream import CameraStream
+from picam_webrtc.ros.camera.control_parameters import ControlParameters
+from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
+from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.on_demand import OnDemand
+from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.runtime import Runtime, run
+from picam_webrtc.ros.process.sim_time import StampClock
+from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.settings import CameraSettings
 
 
@@ -89,7 +89,7 @@ def declare_controls(node: Node, source: FrameSource) -> None:
 async def wire(
     stack: AsyncExitStack, runtime: Runtime, local: LocalTopics, library: CameraLibrary | None = None
 ) -> None:
-    node = runtime.node("camera_node")
+    node = runtime.node("camera_node", ManageableNode)
     forward_logs(stack, node, "camera")
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)
@@ -102,7 +102,7 @@ async def wire(
         node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
         return camera
 
-    await live(stack, node, parameters.settings.managed, capture)
+    await bring_up(stack, node, parameters.settings.managed, capture)
 
 
 def main(library: CameraLibrary | None = None) -> int:

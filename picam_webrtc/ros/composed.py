@@ -9,8 +9,8 @@ from functools import partial
 from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.ros import camera_node, inference_node, webrtc_node
-from picam_webrtc.ros.image_io import LocalTopics
-from picam_webrtc.ros.runtime import Runtime, run
+from picam_webrtc.ros.process.runtime import Runtime, run
+from picam_webrtc.ros.topics.image_io import LocalTopics
 
 
 async def wire(cameras: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:

@@ -8,15 +8,15 @@ from rclpy.node import Node
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
-from picam_webrtc.ros.detections import DetectionsPublisher
-from picam_webrtc.ros.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
-from picam_webrtc.ros.life import live
-from picam_webrtc.ros.logs import forward_logs
-from picam_webrtc.ros.on_demand import OnDemand
-from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.runtime import Runtime, run
-from picam_webrtc.ros.vision import make_vision_publisher
+from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
+from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.on_demand import OnDemand
+from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.runtime import Runtime, run
+from picam_webrtc.ros.topics.detections import DetectionsPublisher
+from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
+from picam_webrtc.ros.topics.vision import make_vision_publisher
 from picam_webrtc.settings import InferenceSettings
 
 
@@ -37,11 +37,11 @@ class InferenceNode:
     def load(self) -> None:
         """Load the model. Raises SettingError, ModelError."""
         self.engine.load()
-        self._tell_labels()
+        self._publish_labels()
 
     def _start(self) -> None:
         self.engine.start()
-        self._tell_labels()  # a model may have been fetched meanwhile
+        self._publish_labels()  # a model may have been fetched meanwhile
         lores_topic = self._settings.lores_topic
         if not lores_topic:
             self._subscriptions = (self._subscribe("image_raw", self.engine.put),)
@@ -57,11 +57,11 @@ class InferenceNode:
 
     def _apply(self, settings: InferenceSettings) -> None:
         self.engine.apply(settings)
-        self._tell_labels()
+        self._publish_labels()
 
-    def _tell_labels(self) -> None:
+    def _publish_labels(self) -> None:
         if self._vision is not None:
-            self._vision.tell_labels(self.engine.labels, self.engine.settings.threshold)
+            self._vision.publish_labels(self.engine.labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
         topics = (self._images, self._overlays, self._detections, self._vision)
@@ -76,7 +76,7 @@ class InferenceNode:
         # First what is small, so that it is there when the picture comes.
         if result.detections is not None:
             found = replace(result.detections, inference_ns=result.inference_ns, drawn=result.drawn)
-            self._detections.tell(found)
+            self._detections.publish_detections(found)
             if self._vision is not None:
                 self._vision.publish(found, settings.class_ids)
         self._images.publish(result.frame)
@@ -119,10 +119,10 @@ async def infer(
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
-    node = runtime.node("inference_node")
+    node = runtime.node("inference_node", ManageableNode)
     forward_logs(stack, node, "inference")
     parameters = NodeParameters(node, InferenceSettings)
-    await live(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
+    await bring_up(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
 
 
 def main() -> int:

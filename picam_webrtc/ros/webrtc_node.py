@@ -8,20 +8,20 @@ from rclpy.node import Node
 from std_msgs.msg import Int32
 
 from picam_webrtc.latest import AsyncLatest
-from picam_webrtc.ros.diagnostics import Report, diagnostics
-from picam_webrtc.ros.image_io import LocalTopics
-from picam_webrtc.ros.life import ManageableNode, live
-from picam_webrtc.ros.logs import forward_logs
-from picam_webrtc.ros.network_report import network_report
-from picam_webrtc.ros.parameter_gateway import RosParameterGateway
-from picam_webrtc.ros.parameters import NodeParameters
-from picam_webrtc.ros.qos import OVERRIDABLE, latched_qos
-from picam_webrtc.ros.runtime import Runtime, background, run
-from picam_webrtc.ros.stream_health import health
-from picam_webrtc.ros.stream_set import StreamSet, stream_topics
+from picam_webrtc.ros.node.diagnostics import Report, diagnostics
+from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
+from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.runtime import Runtime, background, run
+from picam_webrtc.ros.streams.network_report import network_report
+from picam_webrtc.ros.streams.stream_health import health
+from picam_webrtc.ros.streams.stream_set import StreamSet, stream_topics
+from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.qos import OVERRIDABLE, latched_qos
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.publishers import Publishers
-from picam_webrtc.streaming.sessions import Sessions
+from picam_webrtc.streaming.publish.publishers import Publishers
+from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import page_links, serve
 
@@ -84,11 +84,11 @@ async def _follow(changes: AsyncLatest[WebRtcSettings], sessions: Sessions, stre
 
 
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
-    node = runtime.node("webrtc_node")
+    node = runtime.node("webrtc_node", ManageableNode)
     forward_logs(stack, node, "streaming", "web")
     parameters = NodeParameters(node, WebRtcSettings)
     managed = parameters.settings.managed
-    await live(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
+    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
 
 
 def main() -> int:

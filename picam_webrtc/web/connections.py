@@ -18,7 +18,7 @@ RETRY_AFTER_S = 5
 
 
 @dataclass(slots=True)
-class Doorman:
+class ConnectionLimit:
     """A protocol factory that lets in `max_connections`, `max_per_address` of them from one address.
 
     A connection whose first request's head is not whole after `idle_timeout_s` is closed with 408; a peer that reads
@@ -32,7 +32,7 @@ class Doorman:
     by_address: Counter[str] = field(default_factory=Counter)
 
     def __call__(self) -> asyncio.Protocol:
-        return _Guest(self)
+        return _LimitedConnection(self)
 
     @property
     def connections(self) -> int:
@@ -44,17 +44,17 @@ class Doorman:
         self.by_address[address] += 1
         return True
 
-    def dismiss(self, address: str) -> None:
+    def release(self, address: str) -> None:
         self.by_address[address] -= 1
         if not self.by_address[address]:
             del self.by_address[address]
 
 
-class _Guest(asyncio.Protocol):
+class _LimitedConnection(asyncio.Protocol):
     """One connection: hands everything on to aiohttp's protocol once it is let in."""
 
-    def __init__(self, doorman: Doorman) -> None:
-        self._doorman = doorman
+    def __init__(self, limit: ConnectionLimit) -> None:
+        self._limit = limit
         self._inner: asyncio.Protocol | None = None
         self._address = ""
         self._deadline: asyncio.TimerHandle | None = None
@@ -64,13 +64,13 @@ class _Guest(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._address = address_key(peer[0] if peer else "")
-        if not self._doorman.admit(self._address):
+        if not self._limit.admit(self._address):
             _say_and_close(transport, "503 Service Unavailable", f"Retry-After: {RETRY_AFTER_S}\r\n")
             return
-        _drop_when_unread(transport, self._doorman.idle_timeout_s)
+        _drop_when_unread(transport, self._limit.idle_timeout_s)
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._doorman.idle_timeout_s, _time_out, transport)
-        self._inner = self._doorman.make_protocol()
+        self._deadline = loop.call_later(self._limit.idle_timeout_s, _time_out, transport)
+        self._inner = self._limit.make_protocol()
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +96,7 @@ class _Guest(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
         if self._inner is not None:
-            self._doorman.dismiss(self._address)
+            self._limit.release(self._address)
             self._inner.connection_lost(exc)
 
     def _cancel_deadline(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from picam_webrtc.errors import UnknownStream
-from picam_webrtc.streaming.jpeg import JpegPicture
-from picam_webrtc.streaming.snapshot import SessionsSnapshot
+from picam_webrtc.streaming.encode.jpeg import JpegPicture
+from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot
 
 
 class Session(Protocol):

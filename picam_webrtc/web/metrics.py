@@ -12,8 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
-from picam_webrtc.streaming.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.fanout.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 from picam_webrtc.web import problems
 from picam_webrtc.web.auth import ACCESS, Access
 from picam_webrtc.web.contracts import Sessions

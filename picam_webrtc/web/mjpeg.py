@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 from aiohttp import hdrs, web
 
 from picam_webrtc.errors import NoLiveSource
-from picam_webrtc.streaming.jpeg import JpegPicture
+from picam_webrtc.streaming.encode.jpeg import JpegPicture
 from picam_webrtc.web.contracts import known_stream
 from picam_webrtc.web.keys import SESSIONS
 from picam_webrtc.web.limits import address_key

@@ -16,7 +16,7 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web import tls
 from picam_webrtc.web.auth import ACCESS
-from picam_webrtc.web.connections import Doorman
+from picam_webrtc.web.connections import ConnectionLimit
 
 http_logger = logging.getLogger(f"{__name__}.http")
 
@@ -95,7 +95,7 @@ async def serve(app: web.Application, settings: WebRtcSettings) -> AsyncIterator
 
 
 async def _listen(runner: web.AppRunner, settings: WebRtcSettings, context: ssl.SSLContext | None) -> asyncio.Server:
-    doorman = Doorman(
+    limit = ConnectionLimit(
         lambda: runner.server(),  # type: ignore[misc]  # set up by now
         settings.max_connections,
         settings.max_connections_per_address,
@@ -104,7 +104,7 @@ async def _listen(runner: web.AppRunner, settings: WebRtcSettings, context: ssl.
     handshake_timeout_s = TLS_HANDSHAKE_TIMEOUT_S if context else None
     try:
         return await asyncio.get_running_loop().create_server(
-            doorman, settings.host, settings.port, ssl=context, ssl_handshake_timeout=handshake_timeout_s
+            limit, settings.host, settings.port, ssl=context, ssl_handshake_timeout=handshake_timeout_s
         )
     except OSError as error:
         raise _explain(error, settings) from error

@@ -12,8 +12,8 @@ from rosbags.typesys import Stores, get_typestore
 from picam_webrtc.camera.bag import BagSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeClock
-from test.camera.test_compressed import HALF, encoded, video
+from picam_webrtc_test.camera.compressed import HALF, encoded, video
+from picam_webrtc_test.camera.fakes import FakeClock
 
 TYPES = get_typestore(Stores.LATEST)
 NS_PER_FRAME = 100_000_000
@@ -66,10 +66,10 @@ def test_a_raw_topic_is_played_at_the_pace_it_was_recorded_again_and_again(make_
     playing = source(make_bag({"/image_raw": [image(10), image(20), image(30)]}), clock)
     playing.open()
 
-    shots = [playing.read(1.0) for _ in range(5)]
+    frame_sets = [playing.read(1.0) for _ in range(5)]
     playing.close()
 
-    frames = [shot.frame for shot in shots if shot is not None]
+    frames = [frame_set.frame for frame_set in frame_sets if frame_set is not None]
     assert [int(frame.pixels[0, 0, 0]) for frame in frames] == [10, 20, 30, 10, 20]
     assert {frame.encoding for frame in frames} == {"rgb8"}
     assert np.diff([frame.stamp_ns for frame in frames])[:2].tolist() == [NS_PER_FRAME, NS_PER_FRAME]
@@ -85,12 +85,12 @@ def test_compressed_and_coded_topics_are_decoded(make_bag: MakeBag) -> None:
     for topic in ("/a/compressed", "/b/h264"):
         playing = source(path, bag_topic=topic)
         playing.open()
-        shot = playing.read(1.0)
+        frame_set = playing.read(1.0)
         playing.close()
 
-        assert shot is not None
-        assert shot.frame.encoding == "bgr8"
-        assert shot.frame.pixels[24, 60, 2] > 200
+        assert frame_set is not None
+        assert frame_set.frame.encoding == "bgr8"
+        assert frame_set.frame.pixels[24, 60, 2] > 200
 
 
 def test_raw_images_are_chosen_before_compressed_ones(make_bag: MakeBag) -> None:

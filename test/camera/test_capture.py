@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from picam_webrtc.camera.capture import BackOff, Capture, CaptureState
-from picam_webrtc.camera.shot import Shot
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
-from test.camera.fakes import TIMEOUT_S, FakeSource, Gone, make_shot
+from picam_webrtc_test.camera.fakes import TIMEOUT_S, FakeSource, Gone, make_frame_set
 
 NO_DELAY = BackOff(first=0.0, longest=0.0)
 
@@ -62,7 +62,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_frames_are_handed_on_in_order(source: FakeSource, collector: Collector, capture: Capture) -> None:
     for stamp in range(5):
-        source.shots.put(make_shot(stamp))
+        source.frame_sets.put(make_frame_set(stamp))
     capture.start()
     collector.wait_for(5)
 
@@ -73,8 +73,8 @@ def test_frames_are_handed_on_in_order(source: FakeSource, collector: Collector,
 
 def test_lores_frames_go_to_their_own_handler(source: FakeSource, collector: Collector) -> None:
     small = Collector()
-    source.shots.put(make_shot(1, lores=True))
-    source.shots.put(make_shot(2))
+    source.frame_sets.put(make_frame_set(1, lores=True))
+    source.frame_sets.put(make_frame_set(2))
     with Capture(source, collector, on_lores=small):
         collector.wait_for(2)
 
@@ -83,7 +83,7 @@ def test_lores_frames_go_to_their_own_handler(source: FakeSource, collector: Col
 
 def test_a_life_is_logged(source: FakeSource, collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    source.shots.put(make_shot())
+    source.frame_sets.put(make_frame_set())
     with Capture(source, collector):
         collector.wait_for(1)
 
@@ -99,7 +99,7 @@ def test_stop_closes_the_source_and_start_opens_it_again(
     source: FakeSource, collector: Collector, capture: Capture
 ) -> None:
     for count in (1, 2):
-        source.shots.put(make_shot())
+        source.frame_sets.put(make_frame_set())
         capture.start()
         capture.start()
         collector.wait_for(count)
@@ -115,9 +115,9 @@ def test_a_fault_closes_the_source_and_opens_it_anew(
     source: FakeSource, collector: Collector, capture: Capture, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    source.shots.put(make_shot(1))
-    source.shots.put(Gone("cable out"))
-    source.shots.put(make_shot(2))
+    source.frame_sets.put(make_frame_set(1))
+    source.frame_sets.put(Gone("cable out"))
+    source.frame_sets.put(make_frame_set(2))
     capture.start()
     collector.wait_for(2)
     status = capture.status()
@@ -129,7 +129,7 @@ def test_a_fault_closes_the_source_and_opens_it_anew(
 
 
 def test_frames_that_stop_coming_are_a_fault(source: FakeSource, collector: Collector) -> None:
-    source.shots.put(make_shot(1))
+    source.frame_sets.put(make_frame_set(1))
     with Capture(source, collector, watchdog_timeout_s=0.01, back_off=BackOff(3600)) as capture:
         wait_until(lambda: capture.status().state is CaptureState.FAULT)
         assert capture.status().last_error == "no frame for 0.01 s from fake camera"
@@ -138,7 +138,7 @@ def test_frames_that_stop_coming_are_a_fault(source: FakeSource, collector: Coll
 
 def test_an_opening_that_fails_is_tried_again(source: FakeSource, collector: Collector, capture: Capture) -> None:
     source.open_errors = [CameraError("busy"), CameraError("busy")]
-    source.shots.put(make_shot())
+    source.frame_sets.put(make_frame_set())
     capture.start()
     collector.wait_for(1)
 
@@ -149,8 +149,8 @@ def test_an_opening_that_fails_is_tried_again(source: FakeSource, collector: Col
 def test_an_unforeseen_error_of_a_source_is_logged_with_its_trace_and_retried(
     source: FakeSource, collector: Collector, capture: Capture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source.shots.put(ZeroDivisionError("who would have thought"))
-    source.shots.put(make_shot())
+    source.frame_sets.put(ZeroDivisionError("who would have thought"))
+    source.frame_sets.put(make_frame_set())
     capture.start()
     collector.wait_for(1)
 
@@ -165,8 +165,8 @@ def test_a_handler_that_raises_stops_nothing(source: FakeSource, caplog: pytest.
         if frame.stamp_ns == 1:
             raise KeyError("handler")
 
-    source.shots.put(make_shot(1))
-    source.shots.put(make_shot(2))
+    source.frame_sets.put(make_frame_set(1))
+    source.frame_sets.put(make_frame_set(2))
     with Capture(source, handler) as capture:
         collector.wait_for(2)
         assert capture.status().handler_errors == 1
@@ -193,11 +193,11 @@ def test_a_driver_that_hangs_is_left_behind_and_waited_for_by_the_next_start(
     hung, freed = threading.Event(), threading.Event()
 
     class Hanging(FakeSource):
-        def read(self, timeout_s: float) -> Shot | None:
+        def read(self, timeout_s: float) -> FrameSet | None:
             if not hung.is_set():
                 hung.set()
                 freed.wait(TIMEOUT_S)
-                return make_shot()
+                return make_frame_set()
             return super().read(timeout_s)
 
     source = Hanging()
@@ -208,7 +208,7 @@ def test_a_driver_that_hangs_is_left_behind_and_waited_for_by_the_next_start(
     assert "Camera does not let go (fake camera)" in caplog.text
     monkeypatch.undo()
 
-    source.shots.put(make_shot())
+    source.frame_sets.put(make_frame_set())
     capture.start()
     assert source.log == ["open"]
     freed.set()
@@ -225,7 +225,7 @@ def test_a_source_that_does_not_close_is_reported(collector: Collector, caplog: 
             raise CameraError("fake camera does not close")
 
     source = Stuck()
-    source.shots.put(make_shot())
+    source.frame_sets.put(make_frame_set())
     with Capture(source, collector):
         collector.wait_for(1)
 
@@ -257,7 +257,7 @@ def test_the_waits_between_attempts_double_up_to_the_longest() -> None:
 
 
 def test_the_latest_metadata_is_in_the_status(source: FakeSource, collector: Collector, capture: Capture) -> None:
-    source.shots.put(make_shot(metadata={"SensorTemperature": 41.0}))
+    source.frame_sets.put(make_frame_set(metadata={"SensorTemperature": 41.0}))
     capture.start()
     collector.wait_for(1)
 

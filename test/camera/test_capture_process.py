@@ -19,11 +19,9 @@ from picam_webrtc.camera.source import make_source
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.capture_listener import Listener, container, fake_command, listening
-from test.camera.fakes import FakeLibrary
-from test.camera.test_remote import Recovery, fault_of, next_shot, wait_until
-
-CLIENT = Path(__file__).with_name("capture_client.py")
+from picam_webrtc_test.camera.capture_listener import CLIENT, Listener, container, fake_command, listening
+from picam_webrtc_test.camera.fakes import FakeLibrary
+from picam_webrtc_test.camera.remote_sources import Recovery, fault_of, next_frame_set, wait_until
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def test_a_service_starts_a_process_for_each_opening(listener: Listener, socket_
     source.probe()
     wait_until(lambda: listener.alive == [], "the end of the first process")
     source.open()
-    next_shot(source)
+    next_frame_set(source)
     assert len(listener.alive) == 1
     source.close()
     wait_until(lambda: listener.alive == [], "the end of the process")
@@ -125,7 +123,7 @@ def test_two_cameras_of_a_service_deliver_at_once(listener: Listener, socket_pat
         source.open()
     for _ in range(3):
         for source in sources:
-            next_shot(source)
+            next_frame_set(source)
 
     assert [source.camera.model for source in sources] == ["imx708", "imx219"]
     assert len(listener.alive) == 2
@@ -205,7 +203,7 @@ def test_a_socket_that_is_named_is_taken(
 
 def test_a_socket_that_stands_is_taken(listener: Listener, socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_own(monkeypatch)
-    monkeypatch.setattr(reach, "SERVICE_SOCKET", socket_path)
+    monkeypatch.setattr(reach, "CAPTURE_SOCKET", socket_path)
     monkeypatch.setattr(reach, "Service", lambda: Service(socket_path))
     source = make_source(settings(source="auto"))
 
@@ -222,7 +220,7 @@ def test_a_socket_that_stands_with_nobody_behind_it_is_passed_by(
         pass
     socket_path.touch()
     with_own(monkeypatch)
-    monkeypatch.setattr(reach, "SERVICE_SOCKET", socket_path)
+    monkeypatch.setattr(reach, "CAPTURE_SOCKET", socket_path)
     monkeypatch.setattr(reach, "Service", lambda: Service(socket_path))
 
     assert isinstance(make_source(settings()), Picamera2Source)
@@ -273,7 +271,7 @@ def test_the_systems_picamera2_without_a_camera_is_a_test_pattern_for_auto(
 
 def test_without_any_the_error_has_the_reasons_of_all_three(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     without_own(monkeypatch)
-    monkeypatch.setattr(reach, "SERVICE_SOCKET", tmp_path / "no.sock")
+    monkeypatch.setattr(reach, "CAPTURE_SOCKET", tmp_path / "no.sock")
     monkeypatch.setattr(reach, "SYSTEM_PICAMERA2", tmp_path / "picamera2")
     with pytest.raises(SettingError) as error:
         make_source(settings())

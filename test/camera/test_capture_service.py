@@ -15,7 +15,7 @@ from picam_webrtc.camera.control_set import Plan
 from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, close_all
 from picam_webrtc.errors import CameraError
-from test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeLibrary, FakePicamera2
 
 SETTINGS = {"source": "picamera2", "width": 64, "height": 64}
 MAKE = {"settings": SETTINGS, "level": logging.INFO}
@@ -125,10 +125,10 @@ def test_a_frame_is_announced_with_its_slot_and_its_metadata(client: Client) -> 
         raw = json.loads(client.socket.recv(10_000))
 
     assert answer.content["shapes"] == [(64, 64, 3), (96, 64)]
-    shot = raw["shot"]["dict"]["shot"]["Shot"]
-    assert shot["frame"]["Frame"]["pixels"] == {"picture": [0, 0]}
-    assert shot["lores"]["Frame"]["pixels"] == {"picture": [1, 0]}
-    assert shot["metadata"] == {"dict": {"ExposureTime": 9000}}
+    frame_set = raw["frames"]["dict"]["frame_set"]["FrameSet"]
+    assert frame_set["frame"]["Frame"]["pixels"] == {"picture": [0, 0]}
+    assert frame_set["lores"]["Frame"]["pixels"] == {"picture": [1, 0]}
+    assert frame_set["metadata"] == {"dict": {"ExposureTime": 9000}}
 
 
 def test_the_end_of_the_connection_closes_the_camera(client: Client) -> None:

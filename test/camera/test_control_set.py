@@ -7,7 +7,7 @@ import pytest
 from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.controls import controls_of
 from picam_webrtc.errors import SettingError
-from test.camera.fakes import IMX708_CONTROLS, FakeControlId
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeControlId
 
 
 @pytest.fixture

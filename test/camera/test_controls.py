@@ -4,7 +4,7 @@ import pytest
 
 from picam_webrtc.camera.controls import Control, Kind, controls_of
 from picam_webrtc.errors import SettingError
-from test.camera.fakes import IMX708_CONTROLS, FakeControlId
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeControlId
 
 FOUND = {
     control.name: control

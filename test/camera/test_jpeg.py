@@ -1,5 +1,7 @@
 """Every encoding compresses to a JPEG of the same picture, once."""
 
+import sys
+from runpy import run_path
 from types import ModuleType
 
 import cv2
@@ -10,6 +12,7 @@ from picam_webrtc.camera import jpeg
 from picam_webrtc.camera.jpeg import JpegEncoder, compressed_format
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
+from picam_webrtc_test.yuv import packed_422
 
 WIDTH, HEIGHT = 64, 48
 LIBRARIES = [pytest.param(None, id="OpenCV")]
@@ -45,10 +48,8 @@ def pixels_in(encoding: str) -> Pixels:
             return np.dstack([bgr[:, :, ::-1], np.full((HEIGHT, WIDTH), 255, np.uint8)])
         case "mono8":
             return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
-        case "yuv422":
-            return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_UYVY))
-        case "yuv422_yuy2":
-            return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_YUY2))
+        case "yuv422" | "yuv422_yuy2":
+            return packed_422(bgr, encoding)
         case _:
             return nv12(bgr, swap=encoding == "nv21")
 
@@ -109,3 +110,9 @@ def test_an_encoding_without_a_jpeg_is_refused(monkeypatch: pytest.MonkeyPatch, 
 
     with pytest.raises(ImageError, match="'32FC1' cannot be compressed"):
         JpegEncoder().encode(Frame(np.zeros((8, 8), np.uint8), "32FC1", 0, ""), 80)
+
+
+def test_a_simplejpeg_that_is_too_old_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", ModuleType("simplejpeg"))
+
+    assert run_path(jpeg.__file__)["SIMPLEJPEG"] is None

@@ -4,15 +4,15 @@ import sys
 
 import pytest
 
-from picam_webrtc.camera.list_cameras import describe, main
-from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc.camera.list_cameras import listing, main
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
 
 
 def test_each_camera_is_described_and_closed_again() -> None:
     device = FakePicamera2()
     device.camera_controls = IMX708_CONTROLS
     device.sensor_modes = [{"size": (1536, 864), "fps": 120.13, "format": "SRGGB10_CSI2P"}]
-    lines = list(describe(FakeLibrary("imx708", device=device)))
+    lines = list(listing(FakeLibrary("imx708", device=device)))
 
     assert lines[0] == "camera 0, imx708 (/base/i2c@0/imx708)"
     assert "    1536x864 at up to 120.1 frames/s, SRGGB10_CSI2P" in lines
@@ -27,11 +27,11 @@ def test_a_camera_that_is_in_use_is_said_to_be_so() -> None:
     library = FakeLibrary("imx708")
     library.error = RuntimeError("busy")
 
-    assert list(describe(library))[1].startswith("  does not open: ")
+    assert list(listing(library))[1].startswith("  does not open: ")
 
 
 def test_without_a_camera_it_says_what_to_check() -> None:
-    assert list(describe(FakeLibrary())) == [
+    assert list(listing(FakeLibrary())) == [
         "Picamera2 sees no camera: check the cable and `rpicam-hello --list-cameras`"
     ]
 

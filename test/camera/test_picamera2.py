@@ -9,7 +9,7 @@ import pytest
 from picam_webrtc.camera.picamera2 import Picamera2Source, installed_library, list_cameras, select_camera
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import IMX708_CONTROLS, FakeClock, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeClock, FakeLibrary, FakePicamera2
 
 
 def make(device: FakePicamera2 | None = None, clock: FakeClock | None = None, **values: Any) -> Picamera2Source:
@@ -56,10 +56,10 @@ def test_each_format_is_published_under_its_ros_name(format_name: str, encoding:
     source = make(device, format=format_name)
     source.open()
     device.complete()
-    shot = source.read(1)
+    frame_set = source.read(1)
 
-    assert shot is not None
-    assert (shot.frame.encoding, shot.frame.shape) == (encoding, shape)
+    assert frame_set is not None
+    assert (frame_set.frame.encoding, frame_set.frame.shape) == (encoding, shape)
 
 
 def test_what_the_camera_delivers_counts_not_what_was_asked(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,10 +67,10 @@ def test_what_the_camera_delivers_counts_not_what_was_asked(caplog: pytest.LogCa
     source = make(device)
     source.open()
     device.complete()
-    shot = source.read(1)
+    frame_set = source.read(1)
 
-    assert shot is not None
-    assert (shot.frame.encoding, shot.frame.width, shot.frame.height) == ("nv12", 128, 96)
+    assert frame_set is not None
+    assert (frame_set.frame.encoding, frame_set.frame.width, frame_set.frame.height) == ("nv12", 128, 96)
     assert "gives 128x96, not 64x64" in caplog.text
     assert "gives nv12, not format bgr" in caplog.text
 
@@ -80,13 +80,13 @@ def test_both_streams_and_the_metadata_of_one_moment_come_in_one_shot() -> None:
     source = make(device, clock, lores_width=64, lores_height=64, frame_id="cam")
     source.open()
     device.complete(metadata={"SensorTimestamp": clock.now_ns - 5, "ExposureTime": 9000})
-    shot = source.read(1)
+    frame_set = source.read(1)
 
-    assert shot is not None
-    assert shot.lores is not None
-    assert shot.frame.stamp_ns == shot.lores.stamp_ns == clock.realtime_ns() - 5
-    assert (shot.frame.frame_id, shot.lores.frame_id, shot.lores.encoding) == ("cam", "cam", "nv12")
-    assert shot.metadata["ExposureTime"] == 9000
+    assert frame_set is not None
+    assert frame_set.lores is not None
+    assert frame_set.frame.stamp_ns == frame_set.lores.stamp_ns == clock.realtime_ns() - 5
+    assert (frame_set.frame.frame_id, frame_set.lores.frame_id, frame_set.lores.encoding) == ("cam", "cam", "nv12")
+    assert frame_set.metadata["ExposureTime"] == 9000
 
 
 def test_a_frame_is_a_copy_and_its_buffer_goes_back_at_once() -> None:
@@ -95,11 +95,11 @@ def test_a_frame_is_a_copy_and_its_buffer_goes_back_at_once() -> None:
     source.open()
     buffers = device.blank_buffers()
     device.complete(buffers)
-    shot = source.read(1)
+    frame_set = source.read(1)
 
-    assert shot is not None
+    assert frame_set is not None
     assert device.unreleased == 0
-    assert not np.shares_memory(shot.frame.pixels, buffers["main"])
+    assert not np.shares_memory(frame_set.frame.pixels, buffers["main"])
 
 
 def test_the_next_frame_is_asked_for_before_the_last_one_is_dealt_with() -> None:

@@ -98,7 +98,7 @@ def test_memory_that_nobody_expects_is_an_error_and_closed(ends: Ends, text: byt
         b'{"hello":1,"make":2}',
         b'{"hello":{"a":1,"b":2}}',
         b'{"hello":{"nobody":{}}}',
-        b'{"shot":{"picture":[0,0]}}',
+        b'{"frames":{"picture":[0,0]}}',
         b'{"hello":' + b"9" * 10_000 + b"}",
         b'{"hello":' + b"[" * 50_000,
         b'{"hello":' + b'{"tuple":[' * 5_000 + b"]}" * 5_000 + b"}",
@@ -134,6 +134,17 @@ def test_a_side_that_ends_without_reading_is_seen_too(ends: Ends) -> None:
     link.send("apply")
     other.close()  # the kernel says ECONNRESET then
 
+    with pytest.raises(LinkEnded):
+        link.receive(1)
+
+
+def test_what_a_side_said_before_its_end_counts_though_it_did_not_listen(ends: Ends) -> None:
+    link, other = ends
+    link.send("release", [[0, 0]])
+    other.send(b'{"fault":null}')
+    other.close()
+
+    assert link.receive(1) == Message("fault", None)
     with pytest.raises(LinkEnded):
         link.receive(1)
 

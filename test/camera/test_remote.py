@@ -7,52 +7,24 @@ import gc
 import logging
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from picam_webrtc.camera.capture import Capture
-from picam_webrtc.camera.capture_process import CaptureProcess, Spawned
 from picam_webrtc.camera.conversation import SILENT_S
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.remote import RemoteSource
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.slots import SLOTS
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeClock, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, TIMEOUT_S, FakeClock, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.remote_sources import Recovery, WatchedWay, fault_of, next_frame_set, wait_until
 
-SERVE_FAKE = Path(__file__).with_name("serve_fake.py")
 CAMERA = "camera 0, imx708 (/base/i2c@0/imx708)"
-
-
-class WatchedWay:
-    """The way to the fake capture process, which remembers the processes that took it."""
-
-    def __init__(self, fault_file: Path, models: str = "imx708,imx219") -> None:
-        self.fault_file = fault_file
-        self.processes: list[CaptureProcess] = []
-        self._way = Spawned((sys.executable, "-I", str(SERVE_FAKE), models, str(fault_file)))
-
-    def __str__(self) -> str:
-        return "the capture process"
-
-    def start(self) -> CaptureProcess:
-        self.processes.append(self._way.start())
-        return self.processes[-1]
-
-    @property
-    def pids(self) -> list[int]:
-        return [one.pid for one in self.processes if one.pid is not None]
-
-    @property
-    def alive(self) -> list[int]:
-        return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.fixture
@@ -71,28 +43,6 @@ def source(way: WatchedWay) -> Iterator[RemoteSource]:
     source.close()
 
 
-def next_shot(source: RemoteSource) -> Shot:
-    shot = source.read(TIMEOUT_S)
-    assert shot is not None
-    return shot
-
-
-def fault_of(source: RemoteSource) -> str:
-    """What `read` raises in the end."""
-    try:
-        while True:
-            next_shot(source)
-    except CameraError as error:
-        return str(error)
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
-        time.sleep(0.005)
-
-
 def brightness_of(frame: Frame) -> int:
     """That of every pixel of the fake camera's frame."""
     assert (frame.pixels == frame.pixels.flat[0]).all()
@@ -102,19 +52,21 @@ def brightness_of(frame: Frame) -> int:
 def test_frames_come_with_both_streams_their_stamps_and_their_metadata(way: WatchedWay) -> None:
     source = RemoteSource(settings(lores_width=64, lores_height=64, frame_id="front"), way)
     source.open()
-    shots = [next_shot(source) for _ in range(5)]
+    frame_sets = [next_frame_set(source) for _ in range(5)]
     source.close()
 
-    for shot in shots:
-        assert shot.lores is not None
-        assert (shot.frame.encoding, shot.frame.shape) == ("bgr8", (64, 64, 3))
-        assert (shot.lores.encoding, shot.lores.shape) == ("nv12", (96, 64))
-        assert shot.frame.stamp_ns == shot.lores.stamp_ns
-        assert abs(time.time_ns() - shot.frame.stamp_ns) < TIMEOUT_S * 1e9
-        assert (shot.frame.frame_id, shot.lores.frame_id) == ("front", "front")
-        assert brightness_of(shot.frame) == brightness_of(shot.lores) == shot.metadata["Number"]
-        assert shot.metadata["Gains"] == (1.5, 2.0)
-    assert [shot.metadata["Number"] for shot in shots] == sorted({shot.metadata["Number"] for shot in shots})
+    for frame_set in frame_sets:
+        assert frame_set.lores is not None
+        assert (frame_set.frame.encoding, frame_set.frame.shape) == ("bgr8", (64, 64, 3))
+        assert (frame_set.lores.encoding, frame_set.lores.shape) == ("nv12", (96, 64))
+        assert frame_set.frame.stamp_ns == frame_set.lores.stamp_ns
+        assert abs(time.time_ns() - frame_set.frame.stamp_ns) < TIMEOUT_S * 1e9
+        assert (frame_set.frame.frame_id, frame_set.lores.frame_id) == ("front", "front")
+        assert brightness_of(frame_set.frame) == brightness_of(frame_set.lores) == frame_set.metadata["Number"]
+        assert frame_set.metadata["Gains"] == (1.5, 2.0)
+    assert [frame_set.metadata["Number"] for frame_set in frame_sets] == sorted(
+        {frame_set.metadata["Number"] for frame_set in frame_sets}
+    )
 
 
 def test_it_names_itself_as_a_camera_of_this_process_does(source: RemoteSource) -> None:
@@ -132,7 +84,7 @@ def test_no_process_is_alive_but_from_open_to_close(source: RemoteSource, way: W
     assert way.alive == []
     for _ in range(2):
         source.open()
-        next_shot(source)
+        next_frame_set(source)
         assert len(way.alive) == 1
         source.close()
         source.close()
@@ -160,7 +112,7 @@ def test_warnings_of_the_capture_process_are_logged_here_and_once(
     source = RemoteSource(settings(format="rgb"), way)
     for _ in range(2):
         source.open()
-        next_shot(source)
+        next_frame_set(source)
         source.close()
 
     warnings = [(one.name, one.levelno, one.getMessage()) for one in caplog.records if one.levelno >= logging.WARNING]
@@ -190,24 +142,24 @@ def test_a_camera_that_cannot_be_asked_for_its_controls_opens_all_the_same(
     way.fault_file.unlink()
     source.open()
 
-    assert next_shot(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333)}
+    assert next_frame_set(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333)}
 
 
 def test_controls_reach_the_camera_with_the_next_frame_and_at_every_opening(source: RemoteSource) -> None:
     controls = source.probe()
     source.apply(controls.plan({"Contrast": 2.0}))
     source.open()
-    assert next_shot(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333), "Contrast": 2.0}
+    assert next_frame_set(source).metadata["Configured"] == {"FrameDurationLimits": (33333, 33333), "Contrast": 2.0}
     source.apply(controls.plan({"ColourGains": [1.5, 2.5]}))
     source.apply(controls.plan({"FrameDurationLimits": [20000, 20000]}))
-    wait_until(lambda: len(next_shot(source).metadata["Sent"]) > 0, "controls at the camera")
-    told = {name: value for sent in next_shot(source).metadata["Sent"] for name, value in sent.items()}
+    wait_until(lambda: len(next_frame_set(source).metadata["Sent"]) > 0, "controls at the camera")
+    told = {name: value for sent in next_frame_set(source).metadata["Sent"] for name, value in sent.items()}
     assert told["ColourGains"] == (1.5, 2.5)
-    wait_until(lambda: next_shot(source).metadata["Number"] > 0 and source.frame_rate == 50, "the new frame rate")
+    wait_until(lambda: next_frame_set(source).metadata["Number"] > 0 and source.frame_rate == 50, "the new frame rate")
     source.close()
     source.open()
 
-    again = next_shot(source).metadata["Configured"]
+    again = next_frame_set(source).metadata["Configured"]
     assert again == {
         "FrameDurationLimits": (20000, 20000),
         "Contrast": 2.0,
@@ -218,7 +170,7 @@ def test_controls_reach_the_camera_with_the_next_frame_and_at_every_opening(sour
 
 def test_a_camera_that_fails_says_what_it_says_in_this_process(source: RemoteSource, way: WatchedWay) -> None:
     source.open()
-    next_shot(source)
+    next_frame_set(source)
     way.fault_file.write_text("raise")
 
     assert fault_of(source) == f"{CAMERA} failed: no link"
@@ -237,35 +189,39 @@ def test_a_process_that_ends_is_an_error_that_tells_how(source: RemoteSource, wa
 
 def test_pictures_that_somebody_holds_outlive_their_process(source: RemoteSource, way: WatchedWay) -> None:
     source.open()
-    held = [next_shot(source) for _ in range(3)]
+    held = [next_frame_set(source) for _ in range(3)]
     os.kill(way.alive[0], signal.SIGKILL)
     fault_of(source)
     source.close()
     source.open()
     for _ in range(SLOTS + 2):
-        next_shot(source)
+        next_frame_set(source)
 
-    assert [brightness_of(shot.frame) for shot in held] == [shot.metadata["Number"] for shot in held]
+    assert [brightness_of(frame_set.frame) for frame_set in held] == [
+        frame_set.metadata["Number"] for frame_set in held
+    ]
     with pytest.raises(ValueError, match="read-only"):
         held[0].frame.pixels[0] = 0
 
 
 def test_whoever_keeps_every_picture_misses_none(source: RemoteSource) -> None:
     source.open()
-    kept = [next_shot(source) for _ in range(SLOTS * 3)]
+    kept = [next_frame_set(source) for _ in range(SLOTS * 3)]
 
-    assert [brightness_of(shot.frame) for shot in kept] == [shot.metadata["Number"] for shot in kept]
+    assert [brightness_of(frame_set.frame) for frame_set in kept] == [
+        frame_set.metadata["Number"] for frame_set in kept
+    ]
 
 
 def test_a_frame_that_waits_too_long_gives_way_to_the_newest(source: RemoteSource) -> None:
     source.open()
-    first = next_shot(source).metadata["Number"]
+    first = next_frame_set(source).metadata["Number"]
     time.sleep(2.0)  # what is tested: a node that was held; more frames than there are slots
-    shot = source.read(1.0)
+    frame_set = source.read(1.0)
 
-    assert shot is not None
-    assert shot.metadata["Number"] > first + SLOTS
-    assert time.time_ns() - shot.frame.stamp_ns < 0.5e9
+    assert frame_set is not None
+    assert frame_set.metadata["Number"] > first + SLOTS
+    assert time.time_ns() - frame_set.frame.stamp_ns < 0.5e9
 
 
 def test_ctrl_c_in_a_terminal_is_not_for_the_capture_process(source: RemoteSource, way: WatchedWay) -> None:
@@ -276,7 +232,7 @@ def test_ctrl_c_in_a_terminal_is_not_for_the_capture_process(source: RemoteSourc
 
 def test_a_process_that_is_told_to_end_closes_its_camera_first(source: RemoteSource, way: WatchedWay) -> None:
     source.open()
-    next_shot(source)
+    next_frame_set(source)
     os.kill(way.alive[0], signal.SIGTERM)
 
     assert fault_of(source) == "the capture process ended with exit code 0"
@@ -292,7 +248,7 @@ def test_an_opening_that_fails_leaves_nothing_alive(source: RemoteSource, way: W
 
 def test_a_camera_that_gives_nothing_closes_in_order(source: RemoteSource, way: WatchedWay) -> None:
     source.open()
-    next_shot(source)
+    next_frame_set(source)
     way.fault_file.write_text("hold")
     silent_from_s = time.monotonic()
     while time.monotonic() - silent_from_s < SILENT_S * 1.5:
@@ -305,7 +261,7 @@ def test_a_camera_that_gives_nothing_closes_in_order(source: RemoteSource, way: 
 
 def test_a_hung_process_is_gone_soon_after_close(source: RemoteSource, way: WatchedWay) -> None:
     source.open()
-    next_shot(source)
+    next_frame_set(source)
     way.fault_file.write_text("gil")
     while source.read(0.5) is not None:
         pass
@@ -314,30 +270,6 @@ def test_a_hung_process_is_gone_soon_after_close(source: RemoteSource, way: Watc
 
     assert time.monotonic() - begin_s < 2.5
     assert way.alive == []
-
-
-class Recovery:
-    """A capture that somebody disturbs: how long no frame comes then."""
-
-    def __init__(self, source: RemoteSource, watchdog_timeout_s: float = 2.0) -> None:
-        self.shots: list[tuple[float, Frame]] = []
-        self.capture = Capture(source, self._take, watchdog_timeout_s=watchdog_timeout_s)
-
-    def _take(self, frame: Frame) -> None:
-        self.shots = [*self.shots[-5:], (time.monotonic(), frame)]
-
-    def wait_for_frames(self) -> None:
-        begin_s = time.monotonic()
-        wait_until(lambda: bool(self.shots) and self.shots[-1][0] > begin_s, "frames", 20.0)
-
-    def seconds_until_back(self, disturb: Callable[[], None]) -> float:
-        self.wait_for_frames()
-        faults = self.capture.status().faults
-        disturb()
-        begin_s = time.monotonic()
-        wait_until(lambda: self.capture.status().faults > faults, "the fault to be noticed", 20.0)
-        self.wait_for_frames()
-        return self.shots[-1][0] - begin_s
 
 
 @pytest.mark.heavy
@@ -374,7 +306,7 @@ def test_a_hundred_killed_processes_leave_nothing_behind(source: RemoteSource, w
 
     def killed_once() -> None:
         source.open()
-        next_shot(source)
+        next_frame_set(source)
         os.kill(way.alive[0], signal.SIGKILL)
         assert "SIGKILL" in fault_of(source)
         source.close()

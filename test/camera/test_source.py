@@ -14,7 +14,7 @@ from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeLibrary
+from picam_webrtc_test.camera.fakes import FakeLibrary
 
 
 def settings(**values: object) -> CameraSettings:

@@ -2,7 +2,7 @@
 
 from picam_webrtc.camera.clock import SystemClock, boot_to_real_ns, wait_until
 from picam_webrtc.camera.stamps import stamp_ns
-from test.camera.fakes import FakeClock
+from picam_webrtc_test.camera.fakes import FakeClock
 
 FRAME_AGE_NS = 12_000_000
 

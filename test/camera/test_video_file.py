@@ -12,7 +12,7 @@ from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.settings import CameraSettings
-from test.camera.fakes import FakeClock
+from picam_webrtc_test.camera.fakes import FakeClock
 
 
 def write_video(path: Path, pts_ms: list[int], size: tuple[int, int] = (160, 120)) -> Path:
@@ -36,9 +36,9 @@ def opened(path: Path, clock: FakeClock, **values: object) -> VideoFileSource:
 
 
 def next_frame(source: VideoFileSource) -> Frame:
-    shot = source.read(timeout_s=60)
-    assert shot is not None
-    return shot.frame
+    frame_set = source.read(timeout_s=60)
+    assert frame_set is not None
+    return frame_set.frame
 
 
 def brightness(frame: Frame) -> int:

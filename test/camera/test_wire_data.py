@@ -9,11 +9,11 @@ import pytest
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, Kind, controls_of
 from picam_webrtc.camera.formats import StreamLayout
+from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2 import CameraInfo
-from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.wire_data import pack, unpack
 from picam_webrtc.frame import Frame
-from test.camera.fakes import IMX708_CONTROLS, FakeControlId
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeControlId
 
 
 def there(value: Any) -> Any:
@@ -66,12 +66,12 @@ def test_a_set_of_controls_arrives_with_its_values_and_plans_as_before() -> None
 def test_a_picture_is_lent_and_found_again() -> None:
     pixels = np.zeros((4, 6, 3), np.uint8)
     sent = json.dumps(
-        pack(Shot(Frame(pixels, "bgr8", 1, "optical")), lend=lambda one: [0, 7] if one is pixels else None)
+        pack(FrameSet(Frame(pixels, "bgr8", 1, "optical")), lend=lambda one: [0, 7] if one is pixels else None)
     )
-    shot = unpack(json.loads(sent), take=lambda place: pixels if place == [0, 7] else np.empty(0))
+    frame_set = unpack(json.loads(sent), take=lambda place: pixels if place == [0, 7] else np.empty(0))
 
-    assert shot.frame.pixels is pixels
-    assert (shot.frame.encoding, shot.frame.stamp_ns, shot.lores) == ("bgr8", 1, None)
+    assert frame_set.frame.pixels is pixels
+    assert (frame_set.frame.encoding, frame_set.frame.stamp_ns, frame_set.lores) == ("bgr8", 1, None)
 
 
 def test_a_field_that_this_version_does_not_know_is_left_out() -> None:
@@ -101,7 +101,7 @@ def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None
         {"CameraInfo": {"index": "0", "id": "a", "model": "b"}},
         {"CameraInfo": [1, 2]},
         {"Kind": "list of pickles"},
-        {"Shot": {"frame": 5}},
+        {"FrameSet": {"frame": 5}},
         {"ControlSet": {"values": {"map": []}, "controls": {"map": [["x", 1]]}}},
         {"ControlSet": {"plan": 5, "values": []}},
         {"set": [[]]},

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from picam_webrtc.errors import MalformedOffer
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.trickle import parse_fragment, without_candidates
+from picam_webrtc.streaming.session.trickle import parse_fragment, without_candidates
 from picam_webrtc.web.auth import Role, Tokens
 from picam_webrtc.web.limits import address_key
 from picam_webrtc.web.origins import load_origins

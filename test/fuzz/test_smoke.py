@@ -2,7 +2,7 @@
 
 import pytest
 
-from test.fuzz.run import fuzz
+from picam_webrtc_test.fuzz.run import fuzz
 
 COUNTS = {"offers": 150, "answers": 100, "fragments": 300, "requests": 500, "rtcp": 500}
 SEED = 5

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-import skimage
 
 from picam_webrtc.frame import Frame
 from picam_webrtc.models import fetch, stored_path
-
-PICTURES = Path(skimage.__file__).parent / "data"
+from picam_webrtc_test.inference.pictures import PICTURES
 
 
 @pytest.fixture(scope="session")

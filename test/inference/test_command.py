@@ -12,8 +12,8 @@ import pytest
 
 from picam_webrtc.detection_json import detections_from_json
 from picam_webrtc.inference.__main__ import main, read_picture
-from test.inference.conftest import PICTURES
-from test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.inference.pictures import PICTURES
 
 CAT, CUP = str(PICTURES / "chelsea.png"), str(PICTURES / "coffee.png")
 Printed = pytest.CaptureFixture[str]

@@ -27,7 +27,7 @@ from picam_webrtc.inference.tensors import Array, ImageInput, Tensor
 from picam_webrtc.inference.whole_picture import POSE_KEYPOINTS
 from picam_webrtc.inference.yolo import YoloEndToEnd
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Postprocess, Recipe, made_metadata, made_model
+from picam_webrtc_test.inference.made_models import Made, Postprocess, Recipe, made_metadata, made_model
 
 PICTURE = Frame(np.zeros((32, 64, 3), np.uint8), "bgr8", 42, "a_frame")
 LARGE, SMALL = (16.0, 8.0, 48.0, 24.0), (0.0, 0.0, 16.0, 16.0)

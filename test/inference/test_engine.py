@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from picam_webrtc.frame import Frame
 from picam_webrtc.inference.detector import Findings
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.labels import Labels
+from picam_webrtc.models import stored_path
 from picam_webrtc.settings import InferenceSettings
 
 LIMIT_S = 10.0
@@ -49,7 +51,7 @@ class Rig:
     """An engine with a fake detector, and its results in the order they come."""
 
     def __init__(self, **values: object) -> None:
-        self.detectors = {"ssd_mobilenet_v2": FakeDetector("ssd_mobilenet_v2"), "other": FakeDetector("other")}
+        self.detectors = {"auto": FakeDetector("the default"), "other": FakeDetector("other")}
         self.loads: list[str] = []
         self.results: queue.Queue[InferenceResult] = queue.Queue()
         self.engine = Engine(InferenceSettings.from_values(values), self.results.put, self._load)
@@ -64,7 +66,7 @@ class Rig:
 
     @property
     def detector(self) -> FakeDetector:
-        return self.detectors["ssd_mobilenet_v2"]
+        return self.detectors["auto"]
 
     def next_result(self) -> InferenceResult:
         return self.results.get(timeout=LIMIT_S)
@@ -104,7 +106,7 @@ def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
     assert stamps == [1, 5]
     assert figures.dropped == 3
     assert figures.frames == 2
-    assert (figures.model, figures.task) == ("ssd_mobilenet_v2", "fake_task")
+    assert (figures.model, figures.task) == ("the default", "fake_task")
     assert 0 < figures.inference_ms_p50 <= figures.inference_ms_p95
 
 
@@ -319,7 +321,7 @@ def test_a_model_is_loaded_by_check_on_the_calling_thread_and_swapped_by_apply()
     with rig.engine:
         wanted = replace(rig.engine.settings, model="other")
         rig.engine.check(wanted)
-        assert rig.engine.labels.names == {0: "ssd_mobilenet_v2"}
+        assert rig.engine.labels.names == {0: "the default"}
         rig.engine.apply(wanted)
         rig.engine.put(frame())
         result = rig.next_result()
@@ -340,7 +342,20 @@ def test_a_model_that_does_not_load_is_refused_and_the_old_one_goes_on(name: str
         result = rig.next_result()
 
     assert result.detections is not None
-    assert rig.engine.settings.model == "ssd_mobilenet_v2"
+    assert rig.engine.settings.model == "auto"
+
+
+def test_without_the_best_model_the_face_detector_runs_and_the_log_says_why(
+    fetched: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = fetched("face_detection")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    stored_path("face_detection").parent.mkdir(parents=True)
+    shutil.copy(model, stored_path("face_detection"))
+
+    with Engine(InferenceSettings(), lambda _: None) as engine:
+        assert engine.snapshot().model == "face_detection"
+    assert "ssd_mobilenet_v2 has not been fetched; using face_detection" in caplog.text
 
 
 def test_the_default_model_runs_end_to_end(fetched: Callable[[str], Path], picture: Callable[[str], Frame]) -> None:

@@ -12,7 +12,7 @@ from picam_webrtc.errors import ModelError, SettingError
 from picam_webrtc.inference.detector import load_model
 from picam_webrtc.inference.labels import COCO_GAPS, MAX_LABEL_BYTES, Labels, parse_labels
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_model
 
 FORMATS = {
     "a name a line": "cat\nfire hydrant\ndog\n",

@@ -16,7 +16,7 @@ from picam_webrtc.errors import ModelError, SettingError
 from picam_webrtc.inference.detector import load_model
 from picam_webrtc.inference.metadata import BrokenMetadata, check_whole, parse_metadata, read_metadata
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Recipe, made_metadata, made_model, zipped
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_metadata, made_model, zipped
 
 SCORES = [Made(np.array([[0.1, 0.9]]), "scores")]
 COMPLETE = Recipe(

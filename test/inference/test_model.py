@@ -19,7 +19,7 @@ from picam_webrtc.inference import model as model_module
 from picam_webrtc.inference.detector import load_model
 from picam_webrtc.inference.model import Model, default_threads
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Recipe, made_metadata, made_model
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_metadata, made_model
 
 SCORES = [Made(np.array([[0.25, 0.75]]), "scores")]
 

@@ -12,6 +12,7 @@ from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import SEMI_PLANAR, SUPPORTED_ENCODINGS, Frame
 from picam_webrtc.inference.preprocess import DRAWABLE, PADDING, Preprocessor, drawable, fit, pixel_table
 from picam_webrtc.inference.tensors import Array, ImageInput, Signature, Tensor, image_input
+from picam_webrtc_test.yuv import packed_422
 
 RED = (200, 30, 10)
 """In RGB."""
@@ -32,11 +33,11 @@ def plain(width: int, height: int, encoding: str = "bgr8", rgb: tuple[int, int, 
         "bgra8": cv2.COLOR_BGR2BGRA,
         "rgba8": cv2.COLOR_BGR2RGBA,
         "mono8": cv2.COLOR_BGR2GRAY,
-        "yuv422": cv2.COLOR_BGR2YUV_UYVY,
-        "yuv422_yuy2": cv2.COLOR_BGR2YUV_YUY2,
     }
     if encoding in conversions:
         pixels = cv2.cvtColor(pixels, conversions[encoding])
+    if encoding.startswith("yuv422"):
+        pixels = packed_422(pixels, encoding)
     if encoding in SEMI_PLANAR:
         i420 = cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420)
         u, v = i420[height:].reshape(2, height // 2, width // 2)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,35 @@ from picam_webrtc.camera.capture_process import Spawned
 from picam_webrtc.camera.remote import RemoteSource, remote_listing
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.settings import CameraSettings
-from test.camera.capture_listener import container, listening
-from test.camera.test_remote import Recovery, WatchedWay, fault_of, next_shot, wait_until
-from test.pipeline import NodeProcess, node_process
-from test.viewer import viewer
+from picam_webrtc_test.camera.capture_listener import CLIENT, container, listening
+from picam_webrtc_test.camera.remote_sources import Recovery, WatchedWay, fault_of, next_frame_set, wait_until
+from picam_webrtc_test.install.trees import MAKING_TIMEOUT_S, command_in, tree_of
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.viewer import viewer
 
-pytestmark = [pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.timeout(MAKING_TIMEOUT_S + 60)]
 
-HERE = Path(__file__).parent
-CLIENT = HERE.parent / "camera" / "capture_client.py"
-SERVE = "/src/test/picamera2/serve.py"
+SERVE = "picam_webrtc_test/picamera2/serve.py"
 FRAME_RATE = 30.0
 
 
 def tree_command(tree: Path, fault_file: Path | None = None) -> tuple[str, ...]:
-    """A capture process in the tree; its environment is `enter-tree`'s."""
+    """A capture process in the tree, whose environment is that of `enter-tree`."""
     fault = ("env", f"VIRTUAL_CAMERA_FAULT_FILE={fault_file}") if fault_file else ()
-    return (*fault, str(HERE / "enter-tree"), str(tree), "python3", "-I", SERVE)
+    return (*fault, *command_in(tree, "python3", "-I", SERVE))
+
+
+@pytest.fixture
+def tree() -> Path:
+    return tree_of("trixie")
+
+
+@pytest.fixture
+def fault_file() -> Iterator[Path]:
+    """In the shared memory, which both sides see."""
+    path = Path("/dev/shm") / f"virtual-camera-{uuid.uuid4()}"  # noqa: S108 - no other place is shared with the tree
+    yield path
+    path.unlink(missing_ok=True)
 
 
 class TreeWay(WatchedWay):
@@ -69,11 +82,15 @@ def missing(stamps: list[int]) -> int:
 def test_every_frame_arrives_under_another_python(source: RemoteSource, way: TreeWay) -> None:
     source.probe()
     source.open()
-    shots = [next_shot(source) for _ in range(30)]
-    stamps = [next_shot(source).frame.stamp_ns for _ in range(300)]
+    frame_sets = [next_frame_set(source) for _ in range(30)]
+    stamps = [next_frame_set(source).frame.stamp_ns for _ in range(300)]
 
-    assert (shots[-1].frame.encoding, shots[-1].frame.width, shots[-1].frame.height) == ("nv12", 1280, 720)
-    assert "SensorTimestamp" in shots[-1].metadata
+    assert (frame_sets[-1].frame.encoding, frame_sets[-1].frame.width, frame_sets[-1].frame.height) == (
+        "nv12",
+        1280,
+        720,
+    )
+    assert "SensorTimestamp" in frame_sets[-1].metadata
     assert missing(stamps) == 0
     source.close()
     assert way.alive == []
@@ -84,7 +101,7 @@ def test_the_tree_has_another_python_and_the_listing_comes_from_it(way: TreeWay,
 
     assert "camera 0, Virtual Front (front)" in listed
     assert "    FrameDurationLimits: list of ints, 16666 to 33333" in "\n".join(listed)
-    assert not (tree / "usr" / "bin" / f"python3.{sys.version_info.minor}").exists()
+    assert (tree / "usr" / "bin" / "python3.13").exists()
 
 
 def test_two_cameras_and_a_second_stream(way: TreeWay) -> None:
@@ -93,12 +110,12 @@ def test_two_cameras_and_a_second_stream(way: TreeWay) -> None:
     for source in (front, back):
         source.open()
     for _ in range(5):
-        shot, other = next_shot(front), next_shot(back)
+        frame_set, other = next_frame_set(front), next_frame_set(back)
 
-    assert shot.lores is not None
-    assert (shot.frame.width, shot.lores.width, other.frame.width) == (1280, 640, 640)
-    assert shot.lores.stamp_ns == shot.frame.stamp_ns
-    assert not np.array_equal(shot.lores.pixels, other.frame.pixels)
+    assert frame_set.lores is not None
+    assert (frame_set.frame.width, frame_set.lores.width, other.frame.width) == (1280, 640, 640)
+    assert frame_set.lores.stamp_ns == frame_set.frame.stamp_ns
+    assert not np.array_equal(frame_set.lores.pixels, other.frame.pixels)
     for source in (front, back):
         source.close()
     assert way.alive == []
@@ -139,7 +156,7 @@ def test_a_hundred_killed_processes_leave_nothing_behind(source: RemoteSource, w
 
     def killed_once() -> None:
         source.open()
-        next_shot(source)
+        next_frame_set(source)
         os.kill(way.alive[0], signal.SIGKILL)
         assert "SIGKILL" in fault_of(source)
         source.close()

@@ -5,8 +5,8 @@ What this cannot prove is in test/camera/test_picamera2.py: colour order, transf
 
 import json
 import signal
-import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,33 +19,45 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.messages import frame_from_message, stamp_of
-from test.pipeline import NodeProcess, ros_arguments
-from test.ros.support import running_node, wait_until
+from picam_webrtc.ros.topics.messages import frame_from_message, stamp_of
+from picam_webrtc_test.install.trees import MAKING_TIMEOUT_S, process_in, run_in, tree_of
+from picam_webrtc_test.pipeline import NodeProcess
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(MAKING_TIMEOUT_S + 60)]
 
-HERE = Path(__file__).parent
 FRAME_RATE = 30.0
 MEASURED_FRAMES = 301
 WARM_UP_FRAMES = 30
 WATCHDOG_S = 2.0
+PLAIN = 50
+"""Grey levels between the darkest and the brightest pixel that a picture with something in it exceeds."""
 PROMPT_S = 2.0
 """How long a process may take to end, and a fault to be noticed after the watchdog's time."""
+
+
+@pytest.fixture
+def tree() -> Path:
+    return tree_of("trixie")
+
+
+@pytest.fixture
+def fault_file() -> Iterator[Path]:
+    """In the shared memory, which both sides see."""
+    path = Path("/dev/shm") / f"virtual-camera-{uuid.uuid4()}"  # noqa: S108 - no other place is shared with the tree
+    yield path
+    path.unlink(missing_ok=True)
 
 
 @contextmanager
 def camera_in(
     tree: Path, parameters: Mapping[str, ParameterValue], *more: str, environment: Mapping[str, str] = {}
 ) -> Iterator[NodeProcess]:
-    arguments = ros_arguments({"source": "picamera2", **parameters}, *more)
-    command = [str(HERE / "enter-tree"), str(tree), "python3", "-m", "test.picamera2.node", *arguments]
-    process = NodeProcess(command, environment)
-    try:
+    command = ["python3", "-m", "picam_webrtc_test.picamera2.node"]
+    with process_in(tree, command, {"source": "picamera2", **parameters}, *more, environment=environment) as process:
         process.wait_for_line("Ready: ")
         yield process
-    finally:
-        process.stop()
 
 
 class Watcher:
@@ -168,16 +180,8 @@ def test_a_hung_camera_does_not_keep_the_process_alive(tree: Path, fault_file: P
         assert len(watcher.stamps) - count < WARM_UP_FRAMES
 
 
-def in_tree(tree: Path, *command: str) -> str:
-    done = subprocess.run(
-        [str(HERE / "enter-tree"), str(tree), "python3", "-m", *command], capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
-    report = json.loads(in_tree(tree, "test.picamera2.cycles", "100"))
+    report = json.loads(run_in(tree, "python3", "-m", "picam_webrtc_test.picamera2.cycles", "100"))
 
     assert report["frames"] == 100
     assert report["open_files_after"] == report["open_files_before"]
@@ -186,9 +190,23 @@ def test_a_hundred_openings_leave_nothing_behind(tree: Path) -> None:
 
 
 def test_the_cameras_are_listed(tree: Path) -> None:
-    listed = in_tree(tree, "test.picamera2.list_cameras")
+    listed = run_in(tree, "python3", "-m", "picam_webrtc_test.picamera2.list_cameras")
 
     assert "camera 0, Virtual Front (front)" in listed
     assert "camera 1, Virtual Back (back)" in listed
     assert "NV12 (format:=nv12), up to 1280x720" in listed
     assert "FrameDurationLimits: list of ints, 16666 to 33333" in listed
+
+
+async def test_a_viewer_outside_sees_the_camera_through_the_whole_pipeline(tree: Path) -> None:
+    parameters: dict[str, ParameterValue] = {"source": "picamera2", "model": "face_detection", "port": 0}
+    with process_in(tree, ["python3", "-m", "picam_webrtc_test.picamera2.composed"], parameters) as process:
+        url = process.wait_for_line(r"The page is at (http://\S+)")[1]
+        async with viewer(url) as watching:
+            await watching.connect_by_whep()
+            frames = [await watching.next_frame() for _ in range(WARM_UP_FRAMES)]
+
+        assert {(frame.width, frame.height) for frame in frames} == {(1280, 720)}
+        last = frames[-1].to_ndarray(format="gray")
+        assert int(last.max()) - int(last.min()) > PLAIN
+        assert process.stop() == 0

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from test.pipeline import ROOT
+from picam_webrtc_test.pipeline import ROOT
 
 FRAMES = 60
 

@@ -18,12 +18,12 @@ from sensor_msgs.srv import SetCameraInfo
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros import camera_node
-from picam_webrtc.ros.image_io import LocalTopics
-from picam_webrtc.ros.messages import stamp_of
-from picam_webrtc.ros.runtime import Runtime
-from test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
-from test.camera.test_calibration import AS_CAMERA_CALIBRATION_WRITES_IT
-from test.ros.support import on_spin_thread, running_loop, wait_until
+from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.messages import stamp_of
+from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
+from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc_test.ros.support import on_spin_thread, running_loop, wait_until
 
 SIZE = ("-p", "width:=640", "-p", "height:=480")
 
@@ -34,7 +34,7 @@ class Robot:
     def __init__(self, runtime: Runtime, device: FakePicamera2) -> None:
         self.runtime, self.device = runtime, device
         self.camera = next(node for node in runtime.executor.get_nodes() if node.get_name() == "camera_node")
-        self.listener: Node = runtime.node("listener")
+        self.listener: Node = runtime.node("listener", Node)
         self.received: dict[str, list[Any]] = {}
 
     def listen(self, message_type: type, topic: str) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -19,13 +20,13 @@ from picam_webrtc.detection_json import detections_from_json
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros import inference_node
-from picam_webrtc.ros.diagnostics import inference_report
-from picam_webrtc.ros.image_io import ImagePublisher, LocalTopics
-from picam_webrtc.ros.messages import stamp_of
-from picam_webrtc.ros.runtime import Runtime
+from picam_webrtc.ros.node.diagnostics import inference_report
+from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
+from picam_webrtc.ros.topics.messages import stamp_of
 from picam_webrtc.settings import InferenceSettings
-from test.inference.made_models import Made, Recipe, made_model
-from test.ros.support import on_spin_thread, running_loop, wait_until
+from picam_webrtc_test.inference.made_models import Made, Recipe, made_model
+from picam_webrtc_test.ros.support import on_spin_thread, running_loop, wait_until
 
 
 def write_model(path: Path, class_id: int) -> str:
@@ -46,7 +47,7 @@ class Robot:
     def __init__(self, runtime: Runtime, image_topics: tuple[str, ...]) -> None:
         self.runtime = runtime
         self.node = next(node for node in runtime.executor.get_nodes() if node.get_name() == "inference_node")
-        self.other = runtime.node("other")
+        self.other = runtime.node("other", Node)
         local = LocalTopics()
         self.cameras = [ImagePublisher(self.other, topic, local, lambda _: None) for topic in image_topics]
         self.stamp_ns = 0
@@ -216,7 +217,8 @@ SNAPSHOT = Snapshot("ssd", "ssd", True, 9, 0, 0, "", 9, 0.3, 30.0, 17.0, 20.0)
         ({"transform": "none"}, SNAPSHOT, 0, "frames pass through: transform is none"),
         ({"enabled": False}, SNAPSHOT, 0, "frames pass through: not enabled"),
         ({}, {"running": False}, 0, "idle: nobody subscribes"),
-        ({}, {"model": ""}, 1, "nothing is detected: the model ssd_mobilenet_v2 has not been fetched"),
+        ({}, {"model": ""}, 1, "nothing is detected: no model has been fetched"),
+        ({"model": "one"}, {"model": ""}, 1, "nothing is detected: the model one has not been fetched"),
         ({}, {"last_failure": "odd"}, 2, "frames pass through: odd"),
     ],
 )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.runtime import FAREWELL_TIMEOUT_S
-from test.pipeline import node_process
+from picam_webrtc.ros.process.runtime import FAREWELL_TIMEOUT_S
+from picam_webrtc_test.pipeline import node_process
 
 pytestmark = pytest.mark.ros
 
@@ -114,30 +114,15 @@ def test_a_signal_ends_the_node_within_two_seconds_with_code_0(
     assert "Traceback" not in node.output
 
 
-EARLY_S = tuple(0.02 + number / 20 for number in range(20))
-"""After its start, a node is at each of its imports."""
-
-
-@pytest.mark.parametrize("executable", [CAMERA, INFERENCE, WEBRTC, COMPOSED])
-def test_ctrl_c_while_a_node_starts_ends_it_without_a_traceback(executable: str) -> None:
-    parameters: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0}
-    for delay_s in EARLY_S:
-        with node_process(executable, parameters) as node:
-            time.sleep(delay_s)
-
-            assert node.stop(signal.SIGINT) == 0, node.output
-            assert "Traceback" not in node.output
-
-
 HANGING = """
 import ctypes
-from picam_webrtc.ros.life import ManageableNode
-from picam_webrtc.ros.runtime import run
+from rclpy.node import Node
+from picam_webrtc.ros.process.runtime import run
 
-ManageableNode.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
+Node.destroy_node = lambda _: ctypes.PyDLL(None).sleep(600)  # with the interpreter's lock
 
 async def wire(stack, runtime):
-    runtime.node("hanging")
+    runtime.node("hanging", Node)
     print("Ready", flush=True)
 
 raise SystemExit(run(wire))

@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from picam_webrtc.camera.code import read_code
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.ros.messages import frame_from_message, stamp_of
-from test.pipeline import NodeProcess, node_process
-from test.ros.support import leaps, on_spin_thread, running_node, wait_until
-from test.viewer import viewer
+from picam_webrtc.ros.topics.messages import frame_from_message, stamp_of
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.ros.support import leaps, on_spin_thread, running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = pytest.mark.ros
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import NodeProcess, node_process
-from test.viewer import Viewer, viewer
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.viewer import Viewer, viewer
 
 pytestmark = [pytest.mark.ros, pytest.mark.heavy, pytest.mark.timeout(300)]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from picam_webrtc.declaration import ParameterValue
-from test.pipeline import ROOT, NodeProcess, node_process
-from test.ros.two_hosts import TwoHosts, available, python, two_hosts
+from picam_webrtc_test.pipeline import ROOT, NodeProcess, node_process
+from picam_webrtc_test.ros.two_hosts import TwoHosts, available, python, two_hosts
 
 pytestmark = [
     pytest.mark.ros,
@@ -40,7 +40,7 @@ class Ground:
 
     def witness(self, stream: str) -> dict[str, Any]:
         """What a viewer on the ground gets of a stream, and what /diagnostics says meanwhile."""
-        command = [*self._hosts.ground, *python("test.ros.far_witness", self._url, stream, str(SECONDS))]
+        command = [*self._hosts.ground, *python("picam_webrtc_test.ros.far_witness", self._url, stream, str(SECONDS))]
         done = subprocess.run(
             command, cwd=ROOT, env=environment(self._hosts), capture_output=True, text=True, timeout=90, check=False
         )

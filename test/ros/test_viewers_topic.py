@@ -4,12 +4,14 @@ import pytest
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Int32
 
-from test.pipeline import node_process
-from test.ros.support import running_node, wait_until
-from test.ros.test_pipeline import PARAMETERS
-from test.viewer import viewer
+from picam_webrtc.declaration import ParameterValue
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = pytest.mark.ros
+
+PARAMETERS: dict[str, ParameterValue] = {"source": "test_pattern", "transform": "none", "port": 0, "idle_timeout": 0.5}
 
 
 async def test_the_number_of_viewers_is_latched() -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from bench.moving_source import play
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.sessions import Sessions
-from picam_webrtc.streaming.snapshot import ViewerSnapshot
-from picam_webrtc.streaming.stream import Stream
-from test.streaming.fakes import until
-from test.streaming.links import available, far_viewer, link
+from picam_webrtc.streaming.fanout.snapshot import ViewerSnapshot
+from picam_webrtc.streaming.fanout.stream import Stream
+from picam_webrtc.streaming.session.sessions import Sessions
+from picam_webrtc_test.streaming.fakes import until
+from picam_webrtc_test.streaming.links import available, far_viewer, link
 
 pytestmark = [
     pytest.mark.heavy,

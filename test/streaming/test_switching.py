@@ -1,8 +1,8 @@
 """A viewer that changes renditions goes on seeing pictures, on each of them."""
 
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.rendition import LADDER
-from test.streaming.fakes import Source, running, until, viewer
+from picam_webrtc.streaming.encode.rendition import LADDER
+from picam_webrtc_test.streaming.fakes import Source, running, until, viewer
 
 WIDTH, HEIGHT = 640, 360
 

@@ -8,7 +8,7 @@ import pytest
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 
 @pytest.fixture

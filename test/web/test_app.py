@@ -7,7 +7,7 @@ import aiohttp
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 
 async def test_streams_are_listed_the_default_first(client: aiohttp.ClientSession) -> None:

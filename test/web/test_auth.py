@@ -16,7 +16,7 @@ from picam_webrtc.web.app import make_app
 from picam_webrtc.web.auth import Role, Tokens, load_tokens
 from picam_webrtc.web.limits import Failures
 from picam_webrtc.web.server import Address, page_links, serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 VIEWER, OPERATOR = "viewer-token-1", "operator-token-1"
 SDP = {"Content-Type": "application/sdp"}

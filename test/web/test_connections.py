@@ -10,7 +10,7 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web import bodies
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import Address, serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 WHEP_HEAD = b"POST /whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n"
 

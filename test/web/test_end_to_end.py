@@ -14,12 +14,12 @@ import pytest
 import skimage
 
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc.launching import camera_streams
 from picam_webrtc.models import fetch
-from test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
-from test.film import film_of
-from test.pipeline import NodeProcess, node_process
-from test.web.pattern import read_patterns
+from picam_webrtc.ros.launching import camera_streams
+from picam_webrtc_test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
+from picam_webrtc_test.film import film_of
+from picam_webrtc_test.pipeline import NodeProcess, node_process
+from picam_webrtc_test.web.pattern import read_patterns
 
 pytestmark = [pytest.mark.browser, pytest.mark.ros]
 
@@ -180,7 +180,7 @@ async def test_a_slider_changes_a_ros_parameter_and_a_refusal_is_shown(each_brow
             model = "document.querySelector('[data-parameter=\"inference_node.model\"]')"
             await set_input(page, model, "/no/such.tflite")
             await wait_until(page, "document.querySelector('#refusal').textContent.includes('/no/such.tflite')")
-            assert await page.evaluate(f"{model}.value") == "ssd_mobilenet_v2"
+            assert await page.evaluate(f"{model}.value") == "auto"
 
 
 async def set_input(page: Page, element: str, value: str) -> None:

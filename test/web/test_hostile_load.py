@@ -15,8 +15,8 @@ import pytest
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web import auth
 from picam_webrtc.web.limits import Failures
-from test.fuzz.seeds import OFFERS
-from test.web.live import HonestViewer, Live, honest_viewer, live_server
+from picam_webrtc_test.fuzz.seeds import OFFERS
+from picam_webrtc_test.web.live import HonestViewer, Live, honest_viewer, live_server
 
 TOKEN = "viewer-token-1"  # noqa: S105 -- a made-up one
 CONNECT_TIMEOUT_S = IDLE_TIMEOUT_S = 3.0

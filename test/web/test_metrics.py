@@ -7,12 +7,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from picam_webrtc.settings import WebRtcSettings
-from picam_webrtc.streaming.publish import PublishSnapshot, PublishState
-from picam_webrtc.streaming.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.fanout.snapshot import RenditionSnapshot, SessionsSnapshot, StreamSnapshot, ViewerSnapshot
+from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.limits import Failures
 from picam_webrtc.web.server import serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 FULL = RenditionSnapshot("h264", "full", "libx264", 1280, 720, 2_000_000, 2, 300, 700_000, 2.1, 5, 3, 0)
 NEAR = ViewerSnapshot(

@@ -10,8 +10,8 @@ import pytest
 from picam_webrtc.camera.test_pattern import read_code
 from picam_webrtc.errors import NoLiveSource, StreamError, TooManyViewers
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
-from test.web.fakes import FakeSessions
-from test.web.robot import Robot, running_robot
+from picam_webrtc_test.web.fakes import FakeSessions
+from picam_webrtc_test.web.robot import Robot, running_robot
 
 SMALL = CameraSettings(source="test_pattern", width=640, height=360)
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from picam_webrtc.settings import WebRtcSettings
-from test.streaming.links import available, link
-from test.web.live import live_server
+from picam_webrtc_test.streaming.links import available, link
+from picam_webrtc_test.web.live import live_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,7 +24,13 @@ async def test_the_page_plays_a_smaller_picture_without_a_break() -> None:
         settings = WebRtcSettings.from_values({"host": narrow.address, "port": 0, "token": TOKEN, "bitrate": 2_000_000})
         narrow.narrow(kbit_per_s=500)
         async with live_server(settings) as live:
-            client = (sys.executable, "-m", "test.web.clients.page", f"{live.url}?token={TOKEN}", str(PICTURES))
+            client = (
+                sys.executable,
+                "-m",
+                "picam_webrtc_test.web.clients.page",
+                f"{live.url}?token={TOKEN}",
+                str(PICTURES),
+            )
             process = await asyncio.create_subprocess_exec(*narrow.inside(), *client, stdout=asyncio.subprocess.PIPE)
             output, _ = await asyncio.wait_for(process.communicate(), 90)
             (viewer,) = live.sessions.snapshot().viewers

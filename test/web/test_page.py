@@ -12,8 +12,8 @@ from picam_webrtc.errors import NoLiveSource, StreamError, TooManyViewers, Unusa
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import serve
-from test.browser import Browser, OpenBrowser, open_chromium, open_firefox, wait_until
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.browser import Browser, OpenBrowser, open_chromium, open_firefox, wait_until
+from picam_webrtc_test.web.fakes import FakeSessions
 
 pytestmark = pytest.mark.browser
 

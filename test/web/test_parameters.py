@@ -10,7 +10,7 @@ from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.parameters import NodeDescription, ParameterDescription
 from picam_webrtc.web.server import serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 THRESHOLD = ParameterDescription("threshold", "float", 0.5, "lowest score", 0.0, 1.0)
 VIEWER, OPERATOR = "viewer-token", "operator-token"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from picam_webrtc.settings import WebRtcSettings
-from test.browser import OpenBrowser, open_chromium, open_firefox, wait_until
-from test.web.live import live_server
+from picam_webrtc_test.browser import OpenBrowser, open_chromium, open_firefox, wait_until
+from picam_webrtc_test.web.live import live_server
 
-CLIENTS = Path(__file__).parent / "clients"
+CLIENTS = Path(__file__).parents[2] / "picam_webrtc_test" / "web" / "clients"
 TOKEN = "viewer-token-1"  # noqa: S105 -- a made-up one
 PICTURES, TIMEOUT_S = 60, 30
 WRTC_PACKAGE = "@roamhq/wrtc@0.10.0"

@@ -10,7 +10,7 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import Address, serve
-from test.web.fakes import FakeSessions
+from picam_webrtc_test.web.fakes import FakeSessions
 
 
 async def test_port_0_takes_a_free_one_and_the_address_names_it(sessions: FakeSessions) -> None:

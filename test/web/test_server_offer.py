@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from picam_webrtc.errors import TooManyViewers
-from test.web.fakes import OFFER_SDP, FakeSessions
+from picam_webrtc_test.web.fakes import OFFER_SDP, FakeSessions
 
 
 async def test_a_request_is_answered_with_the_servers_offer(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.settings import WebRtcSettings
-from test.web.live import live_server
-from test.web.networks import RELAY_FAR, RELAY_NEAR, ROBOT, inside, relay_between
+from picam_webrtc_test.web.live import live_server
+from picam_webrtc_test.web.networks import RELAY_FAR, RELAY_NEAR, ROBOT, inside, relay_between
 
 TOKEN, SHARED, NAME, WORD = "viewer-token-1", "north-south-east", "robot", "west-of-here"
 PICTURES = 60
@@ -65,7 +65,13 @@ async def test_the_page_plays_through_the_relay(
             turn_server(networks.relay, tmp_path, *credentials),
             live_server(WebRtcSettings.from_values(values)) as live,
         ):
-            page = (sys.executable, "-m", "test.web.clients.page", f"{live.url}?token={TOKEN}", str(PICTURES))
+            page = (
+                sys.executable,
+                "-m",
+                "picam_webrtc_test.web.clients.page",
+                f"{live.url}?token={TOKEN}",
+                str(PICTURES),
+            )
             process = await asyncio.create_subprocess_exec(
                 *inside(networks.viewer, *page), stdout=asyncio.subprocess.PIPE
             )

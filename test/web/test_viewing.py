@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from test.browser import Browser, OpenBrowser, open_chromium, open_firefox, wait_until
-from test.web.pattern import read_patterns
-from test.web.robot import find_the_frame_number, pages_with_standalone, running_robot
+from picam_webrtc_test.browser import Browser, OpenBrowser, open_chromium, open_firefox, wait_until
+from picam_webrtc_test.web.pattern import read_patterns
+from picam_webrtc_test.web.robot import find_the_frame_number, pages_with_standalone, running_robot
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ import pytest
 from picam_webrtc.camera.test_pattern import read_code
 from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import CameraSettings, WebRtcSettings
-from test.browser import (
+from picam_webrtc_test.browser import (
     Browser,
     Chromium,
     ChromiumPage,
@@ -26,7 +26,7 @@ from test.browser import (
     open_firefox,
     wait_until,
 )
-from test.web.robot import find_the_frame_number, running_robot
+from picam_webrtc_test.web.robot import find_the_frame_number, running_robot
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from picam_webrtc.errors import MalformedOffer, NoLiveSource, StreamError, TooManyViewers, UnusableOffer
-from test.web.fakes import ANSWER_SDP, FakeSessions
+from picam_webrtc_test.web.fakes import ANSWER_SDP, FakeSessions
 
 SDP = {"Content-Type": "application/sdp"}
 SDPFRAG = {"Content-Type": "application/trickle-ice-sdpfrag"}

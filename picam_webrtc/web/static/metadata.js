@@ -1,7 +1,8 @@
 /**
  * What comes beside the pictures: the data channel `metadata`, JSON both ways, described in
- * picam_webrtc/streaming/metadata.py. Messages and pictures travel apart; they are put together here: a picture's RTP
- * timestamp and the `frame` message before it give its stamp, the time of capture, by which `detections` are found.
+ * picam_webrtc/streaming/fanout/metadata.py. Messages and pictures travel apart; they are put together here: a
+ * picture's RTP timestamp and the `frame` message before it give its stamp, the time of capture, by which `detections`
+ * are found.
  */
 
 import { RobotClock } from "./clock.js";

@@ -1,0 +1,20 @@
+"""What one exposure gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from picam_webrtc.frame import Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSet:
+    """The main frame, a smaller one of the same moment where the camera makes it, and the sensor's metadata.
+
+    `lores` has the stamp and frame_id of `frame`. `metadata` is named as libcamera names it
+    (`ExposureTime` [us], `SensorTemperature` [°C], ...) and empty for sources without a sensor.
+    """
+
+    frame: Frame
+    lores: Frame | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,41 @@
+"""What a check has found."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PATIENCE = "run doctor again, with --timeout 20 if need be: what is read for the first time takes longer"
+"""Remedy for what has not answered in time."""
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    BROKEN = "broken"
+    """Missing or broken, and needed: a node does not start, or does not do what it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line for the user. `remedy` is what to do, "" where nothing needs doing."""
+
+    check: str
+    level: Level
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        remedy = f" → {self.remedy}" if self.remedy else ""
+        level = self.level if self.level is Level.OK else self.level.upper()
+        return f"{level:<8} {self.check}: {self.found}{remedy}"
+
+
+def ok(check: str, found: str) -> Finding:
+    return Finding(check, Level.OK, found)
+
+
+def warning(check: str, found: str, remedy: str) -> Finding:
+    return Finding(check, Level.WARNING, found, remedy)
+
+
+def broken(check: str, found: str, remedy: str) -> Finding:
+    return Finding(check, Level.BROKEN, found, remedy)

@@ -1,0 +1,1 @@
+"""What camera_node alone has: its topics, its calibration, its controls as parameters."""

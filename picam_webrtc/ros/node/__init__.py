@@ -1,0 +1,1 @@
+"""What every node has: a lifecycle, parameters, diagnostics, work on demand."""

@@ -1,0 +1,139 @@
+"""A node's health on /diagnostics, once a second (REP 107)."""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+from picam_webrtc.camera.capture import CaptureStatus
+from picam_webrtc.camera.figures import Figures, judge
+from picam_webrtc.inference.figures import Snapshot
+from picam_webrtc.models import AUTO
+from picam_webrtc.ros.process.runtime import background
+from picam_webrtc.ros.topics.qos import OVERRIDABLE
+from picam_webrtc.settings import InferenceSettings
+
+PERIOD_S = 1.0
+DEPTH = 1
+"""What is reported next says all that the report before it said."""
+LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+METADATA = {
+    "SensorTemperature": "Sensor temperature (°C)",
+    "ExposureTime": "Exposure time (us)",
+    "AnalogueGain": "Analogue gain",
+    "DigitalGain": "Digital gain",
+    "ColourTemperature": "Colour temperature (K)",
+    "Lux": "Illuminance (lx)",
+    "LensPosition": "Lens position (1/m)",
+}
+"""libcamera's metadata that tells something about the camera's state → key in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`level` is 0 for OK, 1 for WARN, 2 for ERROR."""
+
+    level: int
+    message: str
+    values: Mapping[str, str]
+
+
+@asynccontextmanager
+async def diagnostics(node: Node, task: str, hardware_id: str, report: Callable[[], Report]) -> AsyncIterator[None]:
+    """Publish what `report()` says, called on the loop, under "<node>: <task>"; `hardware_id` names the device.
+
+    Not by a timer of the node: at rest the thread that spins sleeps, since each time that it wakes it goes through all
+    that it waits for, which costs more than the report.
+    """
+    publisher = node.create_publisher(DiagnosticArray, "/diagnostics", DEPTH, qos_overriding_options=OVERRIDABLE)
+    name = f"{node.get_fully_qualified_name().lstrip('/')}: {task}"
+
+    async def keep_reporting() -> None:
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            try:
+                message = DiagnosticArray(status=[_status(name, hardware_id, report())])
+            except Exception:  # noqa: BLE001 - the node's work goes on, and so do its later reports
+                node.get_logger().error(traceback.format_exc())
+                continue
+            message.header.stamp = node.get_clock().now().to_msg()
+            publisher.publish(message)
+
+    try:
+        async with background(keep_reporting()):
+            yield
+    finally:
+        node.destroy_publisher(publisher)
+
+
+def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=LEVELS[report.level],
+        name=name,
+        message=report.message,
+        hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=value) for key, value in report.values.items()],
+    )
+
+
+def camera_report(status: CaptureStatus, figures: Figures) -> Report:
+    level, message = judge(status, figures)
+    low, high = figures.acceptable
+    values = {
+        "Events in window": str(figures.events_in_window),
+        "Events since startup": str(figures.events_since_start),
+        "Duration of window (s)": f"{figures.window_s:.3f}",
+        "Actual frequency (Hz)": _number(figures.frequency),
+        "Target frequency (Hz)": _number(figures.target_frequency),
+        "Minimum acceptable frequency (Hz)": _number(low),
+        "Maximum acceptable frequency (Hz)": _number(high),
+        "Stamp delay, mean (s)": _number(figures.delay_mean_s, 6),
+        "Stamp delay, maximum (s)": _number(figures.delay_max_s, 6),
+        "Dropped frames": str(figures.dropped),
+        "Camera faults": str(status.faults),
+        "Handler errors": str(status.handler_errors),
+    }
+    seen = {key: str(status.metadata[name]) for name, key in METADATA.items() if name in status.metadata}
+    return Report(level, message, values | seen)
+
+
+def inference_report(settings: InferenceSettings, figures: Snapshot) -> Report:
+    level, message = _judge_inference(settings, figures)
+    values = {
+        "Model": figures.model or "none",
+        "Task": figures.task or "none",
+        "Events in window": str(figures.window_frames),
+        "Events since startup": str(figures.frames),
+        "Duration of window (s)": f"{figures.window_s:.3f}",
+        "Actual frequency (Hz)": _number(figures.rate_hz),
+        "Inference, median (ms)": _number(figures.inference_ms_p50),
+        "Inference, 95th percentile (ms)": _number(figures.inference_ms_p95),
+        "Dropped frames": str(figures.dropped),
+        "Failed frames": str(figures.failures),
+    }
+    return Report(level, message, values)
+
+
+def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> tuple[int, str]:
+    if settings.transform == "none":
+        return 0, "frames pass through: transform is none"
+    if not figures.model:
+        missing = "no model has" if settings.model == AUTO else f"the model {settings.model} has not"
+        return 1, f"nothing is detected: {missing} been fetched"
+    if not settings.enabled:
+        return 0, "frames pass through: not enabled"
+    if not figures.running:
+        return 0, "idle: nobody subscribes"
+    if figures.last_failure:
+        return 2, f"frames pass through: {figures.last_failure}"
+    if figures.rate_hz is not None and figures.rate_hz < settings.min_rate:
+        return 1, f"{figures.rate_hz:.1f} frames/s, fewer than min_rate {settings.min_rate:g}"
+    return 0, "detects"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""Topics into a recording."""

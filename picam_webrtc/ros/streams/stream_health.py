@@ -1,0 +1,50 @@
+"""How webrtc_node's streams do, as a report for /diagnostics."""
+
+from collections.abc import Mapping
+
+from picam_webrtc.ros.node.diagnostics import Report
+from picam_webrtc.ros.streams.stream_topic import StreamTopic
+from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnapshot
+
+OK, WARN, ERROR = 0, 1, 2
+
+
+def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot: SessionsSnapshot) -> Report:
+    """The worst that there is in one line, and every stream's figures."""
+    judged = [judge(settings, topic) for topic in topics.values()]
+    lossy = [one for one in snapshot.viewers if one.loss is not None and one.loss > settings.loss_warning]
+    if lossy:
+        judged.append((WARN, f"{len(lossy)} viewers lose more than {settings.loss_warning:.0%} of their packets"))
+    level, message = max(judged, default=(OK, "no streams"))
+    viewers = len(snapshot.viewers)
+    if level == OK:
+        message = f"{viewers} viewers" if viewers else "idle: nobody watches"
+    values = {"Viewers": str(viewers)}
+    for stream in snapshot.streams:
+        values.update(_figures(stream))
+    for name, topic in topics.items():
+        values[f"{name}: no frames for (s)"] = f"{topic.silent_s:.1f}"
+    return Report(level, message, values)
+
+
+def judge(settings: WebRtcSettings, topic: StreamTopic) -> tuple[int, str]:
+    """Level and complaint of one stream's topic."""
+    silent_s = topic.silent_s
+    if silent_s < settings.silence_warning:
+        return OK, ""
+    level = ERROR if silent_s >= settings.silence_error else WARN
+    if not topic.is_live():
+        return level, f"no frames for {silent_s:.0f} s: nobody publishes {topic.topic}"
+    remedy = "see whether its publisher runs; over a network take the compressed or the coded topic"
+    return level, f"no frames for {silent_s:.0f} s from {topic.topic}: {remedy}"
+
+
+def _figures(stream: StreamSnapshot) -> dict[str, str]:
+    values = {f"{stream.name}: viewers": str(len(stream.viewers)), f"{stream.name}: frames in": str(stream.frames_in)}
+    for rendition in stream.renditions:
+        key = f"{stream.name}: {rendition.codec} {rendition.rung}"
+        mean_ms = 1000 * rendition.encode_s / rendition.frames if rendition.frames else 0.0
+        values[f"{key}, bitrate (bit/s)"] = str(rendition.bitrate)
+        values[f"{key}, encoding (ms)"] = f"{mean_ms:.1f}"
+    return values

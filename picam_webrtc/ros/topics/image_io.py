@@ -1,0 +1,186 @@
+"""Image topics: published only for those who listen, handed over as they are within one process."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo, SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from picam_webrtc.errors import ImageError
+from picam_webrtc.frame import Frame
+from picam_webrtc.ros.topics.messages import frame_from_message, image_message
+from picam_webrtc.ros.topics.qos import (
+    OVERRIDABLE,
+    OVERRIDABLE_DEPTH,
+    SUBSCRIPTION_DEPTH,
+    image_subscription_qos,
+    reliable_qos,
+)
+
+OnFrame = Callable[[Frame], None]
+
+
+class LocalTopics:
+    """The image topics whose publisher is in this process: their frames change hands as the same array.
+
+    A consumer stays one when the publisher is closed and another one made.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._publishers: dict[str, ImagePublisher] = {}
+        self._consumers: dict[str, tuple[OnFrame, ...]] = {}
+
+    def add_publisher(self, publisher: "ImagePublisher") -> None:
+        with self._lock:
+            self._publishers[publisher.topic] = publisher
+            publisher.set_consumers(self._consumers.setdefault(publisher.topic, ()))
+
+    def remove_publisher(self, publisher: "ImagePublisher") -> None:
+        with self._lock:
+            self._publishers.pop(publisher.topic, None)
+
+    def has(self, topic: str) -> bool:
+        """Whether its publisher is, or was, in this process."""
+        return topic in self._consumers
+
+    def consume(self, topic: str, consume: OnFrame) -> Callable[[], None] | None:
+        """Hand every frame of `topic` to `consume`, on the publishing thread; the undo, or None for a remote topic."""
+        if topic not in self._consumers:
+            return None
+        self._change(topic, lambda consumers: (*consumers, consume))
+        return lambda: self._change(topic, lambda consumers: tuple(one for one in consumers if one is not consume))
+
+    def _change(self, topic: str, change: Callable[[tuple[OnFrame, ...]], tuple[OnFrame, ...]]) -> None:
+        with self._lock:
+            consumers = self._consumers[topic] = change(self._consumers[topic])
+            publisher = self._publishers.get(topic)
+            announce = publisher.set_consumers(consumers) if publisher is not None else None
+        if announce is not None:
+            announce()
+
+
+class ImagePublisher:
+    """One image topic. `on_demand(True)` when the first subscriber comes, `on_demand(False)` when the last goes.
+
+    Messages are made only while somebody outside this process subscribes. `publish` may be called from
+    any thread; `on_demand` is called on the thread that spins the node, or on a local subscriber's.
+    """
+
+    def __init__(self, node: Node, topic: str, local: LocalTopics, on_demand: Callable[[bool], None]) -> None:
+        self._node = node
+        self._local = local
+        self._on_demand = on_demand
+        self._consumers: tuple[OnFrame, ...] = ()
+        self._remote = 0
+        self._publisher = node.create_publisher(
+            Image,
+            topic,
+            reliable_qos(),
+            event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
+            qos_overriding_options=OVERRIDABLE,
+        )
+        self.topic: str = self._publisher.topic_name
+        local.add_publisher(self)
+
+    @property
+    def demanded(self) -> bool:
+        return self._remote > 0 or bool(self._consumers)
+
+    def publish(self, frame: Frame) -> None:
+        for consume in self._consumers:
+            consume(frame)
+        if self._remote:
+            self._publisher.publish(image_message(frame))
+
+    def set_consumers(self, consumers: tuple[OnFrame, ...]) -> Callable[[], None]:
+        """For LocalTopics: the consumers in this process. To be followed by a call of what it returns."""
+        before, self._consumers = self.demanded, consumers
+        return lambda: self._announce(before)
+
+    def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
+        before, self._remote = self.demanded, event.current_count
+        self._announce(before)
+
+    def _announce(self, before: bool) -> None:
+        if self.demanded != before:
+            self._on_demand(self.demanded)
+
+    def close(self) -> None:
+        self._local.remove_publisher(self)
+        self._node.destroy_publisher(self._publisher)
+
+
+class AdaptiveSubscription:
+    """A topic of another process, from a reliable or a best-effort publisher.
+
+    It asks for reliable delivery first and, told by the middleware that the publisher only does best
+    effort, for that. Must be made and closed on the thread that spins the node.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        message_type: type[Any],
+        topic: str,
+        on_message: Callable[[Any], None],
+        depth: int = SUBSCRIPTION_DEPTH,
+    ) -> None:
+        self._node = node
+        self._message_type = message_type
+        self._topic = topic
+        self._on_message = on_message
+        self._depth = depth
+        self._subscription: Any = None
+        self._subscribe(ReliabilityPolicy.RELIABLE)
+
+    def _subscribe(self, reliability: ReliabilityPolicy) -> None:
+        first = reliability is ReliabilityPolicy.RELIABLE
+        events = SubscriptionEventCallbacks(use_default_callbacks=not first)
+        if first:
+            events.incompatible_qos = lambda _: self._become_best_effort()
+        self._subscription = self._node.create_subscription(
+            self._message_type,
+            self._topic,
+            self._on_message,
+            image_subscription_qos(reliability, self._depth),
+            event_callbacks=events,
+            # The first attempt has declared the reliability override as a parameter, for good.
+            qos_overriding_options=OVERRIDABLE if first else OVERRIDABLE_DEPTH,
+        )
+
+    def _become_best_effort(self) -> None:
+        self._node.get_logger().info(f"{self._topic} is published best effort: subscribing so")
+        self._node.destroy_subscription(self._subscription)
+        self._subscribe(ReliabilityPolicy.BEST_EFFORT)
+
+    def close(self) -> None:
+        self._node.destroy_subscription(self._subscription)
+
+
+class ImageSubscription:
+    """Frames of one Image topic, wherever its publisher is.
+
+    Must be made and closed on the thread that spins the node.
+    """
+
+    def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
+        self._node = node
+        self._topic = topic
+        self._on_frame = on_frame
+        self._complaint = ""
+        undo = local.consume(node.resolve_topic_name(topic), on_frame)
+        self.close = undo or AdaptiveSubscription(node, Image, topic, self._on_message).close
+
+    def _on_message(self, message: Image) -> None:
+        try:
+            frame = frame_from_message(message)
+        except ImageError as error:
+            if str(error) != self._complaint:  # once, not at 30 Hz
+                self._complaint = str(error)
+                self._node.get_logger().error(f"{self._topic}: {error}")
+            return
+        self._on_frame(frame)

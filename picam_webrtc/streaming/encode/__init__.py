@@ -1,0 +1,1 @@
+"""A frame becomes coded pictures, once for every rendition that somebody needs."""

@@ -1,0 +1,1 @@
+"""Every viewer of a stream gets what it can take."""

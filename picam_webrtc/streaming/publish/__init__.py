@@ -1,0 +1,1 @@
+"""Streams that go to a media server by WHIP."""

@@ -1,0 +1,1 @@
+"""A coded picture becomes packets on their way to one viewer."""

@@ -1,0 +1,1 @@
+"""How a viewer comes and goes: sessions and their WebRTC connections."""

@@ -1,0 +1,1 @@
+"""What the tests share with each other, with the benches and with the pictures of the documentation."""

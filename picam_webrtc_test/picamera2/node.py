@@ -1,0 +1,7 @@
+"""Runs inside the tree: camera_node as it is, on a virtual camera."""
+
+from picam_webrtc.ros.camera_node import main
+from picam_webrtc_test.picamera2.virtual_camera import virtual_library
+
+if __name__ == "__main__":
+    raise SystemExit(main(virtual_library()))

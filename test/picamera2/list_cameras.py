@@ -1,8 +1,0 @@
-"""Runs inside the tree: list_cameras as it is, on the virtual cameras."""
-
-from picam_webrtc.camera.list_cameras import describe
-from test.picamera2.virtual_camera import virtual_library
-
-if __name__ == "__main__":
-    for line in describe(virtual_library()):
-        print(line)
