@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from picam_webrtc.declaration import Param, Settings
@@ -13,6 +14,12 @@ Managed = Annotated[
     Param("wait for lifecycle transitions (configure, activate) instead of starting at once", read_only=True),
 ]
 """A parameter that all nodes have."""
+
+
+MOST_WIDTH, MOST_HEIGHT = 9248, 6944
+"""Of a picture [px]: an OV64A40's, the largest sensor that Raspberry Pi OS has a driver for."""
+CAPTURE_SOCKET = Path("/run/picam_webrtc/capture.sock")
+"""Where a capture service listens (deploy/picam-capture.socket)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,29 @@ class CameraSettings(Settings):
             read_only=True,
         ),
     ] = "fallback"
+    camera_process: Annotated[
+        str,
+        Param(
+            "where Picamera2 runs: own is this process, separate a capture process; auto takes a capture service that "
+            "stands, then this process where its Python has Picamera2, then a process under camera_python",
+            choices=("auto", "own", "separate"),
+            read_only=True,
+        ),
+    ] = "auto"
+    camera_python: Annotated[str, Param("interpreter of a capture process, one that has Picamera2", read_only=True)] = (
+        "/usr/bin/python3"
+    )
+    camera_socket: Annotated[
+        str,
+        Param(f"socket of a capture service; empty is {CAPTURE_SOCKET} where it stands", read_only=True),
+    ] = ""
     width: Annotated[
-        int, Param("picture width [px], even; the height where orientation is 90 or 270", 64, 9248, read_only=True)
+        int,
+        Param("picture width [px], even; the height where orientation is 90 or 270", 64, MOST_WIDTH, read_only=True),
     ] = 1280
     height: Annotated[
-        int, Param("picture height [px], even; the width where orientation is 90 or 270", 64, 6944, read_only=True)
+        int,
+        Param("picture height [px], even; the width where orientation is 90 or 270", 64, MOST_HEIGHT, read_only=True),
     ] = 720
     format: Annotated[
         str,
@@ -134,11 +159,21 @@ class CameraSettings(Settings):
     ] = 4
     lores_width: Annotated[
         int,
-        Param("width of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 9248, read_only=True),
+        Param(
+            "width of the small second stream [px], even; 0 is no such stream (Picamera2)",
+            0,
+            MOST_WIDTH,
+            read_only=True,
+        ),
     ] = 0
     lores_height: Annotated[
         int,
-        Param("height of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 6944, read_only=True),
+        Param(
+            "height of the small second stream [px], even; 0 is no such stream (Picamera2)",
+            0,
+            MOST_HEIGHT,
+            read_only=True,
+        ),
     ] = 0
     frame_rate: Annotated[float, Param("frames a second", 1.0, 120.0, read_only=True)] = 30.0
     camera_name: Annotated[str, Param("name of the camera in camera_info and calibration files", read_only=True)] = (

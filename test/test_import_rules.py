@@ -136,3 +136,21 @@ def test_only_the_handoffs_reach_into_an_event_loop_from_another_thread() -> Non
     users = {path.relative_to(PACKAGE).as_posix() for path in MODULES if "call_soon_threadsafe" in path.read_text()}
 
     assert users == {"latest.py"}
+
+
+def test_the_capture_process_needs_numpy_alone() -> None:
+    """Of all that serve.py imports, directly or not; Picamera2 and libcamera are what it is for."""
+    waiting, seen, foreign = [PACKAGE / "camera" / "serve.py"], set[Path](), set[str]()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        for name in imports_of(module):
+            path = PACKAGE.parent / name.replace(".", "/")
+            own = next((one for one in (path.with_suffix(".py"), path.parent.with_suffix(".py")) if one.exists()), None)
+            if own is not None and own not in seen:
+                waiting.append(own)
+            elif not matches(name, "picam_webrtc"):
+                foreign.add(name.split(".")[0])
+
+    assert PACKAGE / "camera" / "control_set.py" in seen
+    assert foreign - sys.stdlib_module_names == {"numpy", "picamera2", "libcamera"}

@@ -11,9 +11,10 @@ from picam_webrtc.camera.picamera2_library import (
     CameraInfo,
     CameraLibrary,
     device_controls,
-    installed_library,
     list_cameras,
 )
+from picam_webrtc.camera.reach import reach
+from picam_webrtc.camera.remote import remote_listing
 from picam_webrtc.camera.sensor_mode import SensorMode, modes_of, view_text
 from picam_webrtc.errors import CameraError
 from picam_webrtc.settings import CameraSettings
@@ -81,9 +82,14 @@ def _control_line(control: Control) -> str:
     return f"{control.name}: {control.kind.value}{limits}{default}: {control.description}"
 
 
+def lines() -> Iterator[str]:
+    """The lines to print, from wherever Picamera2 is. Raises CameraError."""
+    return reach(CameraSettings(), listing, lambda way: iter(remote_listing(way)))
+
+
 def main() -> int:
     try:
-        for line in listing(installed_library()):
+        for line in lines():
             print(line)
     except CameraError as error:
         print(f"picam_webrtc: {error}", file=sys.stderr)

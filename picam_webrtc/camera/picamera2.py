@@ -4,7 +4,7 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import Clock, SystemClock
@@ -13,11 +13,8 @@ from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import (
     FOREIGN_ERRORS,
-    CameraInfo,
     CameraLibrary,
-    InstalledLibrary,
     device_controls,
-    installed_library,
     list_cameras,
     reason,
     select_camera,
@@ -26,20 +23,8 @@ from picam_webrtc.camera.sensor import Flips, Sensor
 from picam_webrtc.camera.sensor_mode import SensorMode, choose_mode, modes_of, parse_crop, parse_window
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import ColorSpace, Frame
+from picam_webrtc.frame import ColorSpace, Frame, Pixels
 from picam_webrtc.settings import CameraSettings
-
-__all__ = [
-    "FOREIGN_ERRORS",
-    "CameraInfo",
-    "CameraLibrary",
-    "InstalledLibrary",
-    "Picamera2Source",
-    "device_controls",
-    "installed_library",
-    "list_cameras",
-    "select_camera",
-]
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +34,30 @@ AF_METERING_WINDOWS = 1
 HALF_TURN = 180
 
 
+class PicturePool(Protocol):
+    """Where the memory of pictures comes from."""
+
+    def take(self) -> Pixels:
+        """A picture to be written, uint8."""
+
+
 class Picamera2Source:
     """One camera, configured for low latency: few buffers, no preview, nothing queued.
 
     A frame is copied out once, so that its buffer returns to the camera at once, whoever keeps the frame.
     """
 
-    def __init__(self, settings: CameraSettings, library: CameraLibrary, clock: Clock | None = None) -> None:
-        """Raises CameraError when there is no camera, SettingError when not the wanted one."""
+    def __init__(
+        self,
+        settings: CameraSettings,
+        library: CameraLibrary,
+        clock: Clock | None = None,
+        make_pool: Callable[[tuple[int, ...]], PicturePool] = BufferPool,
+    ) -> None:
+        """`make_pool` gives the memory for pictures of a shape.
+
+        Raises CameraError when there is no camera, SettingError when not the wanted one.
+        """
         if settings.tuning_file:  # libcamera reads it when it looks for cameras
             library.use_tuning(settings.tuning_file)
         self.camera = select_camera(list_cameras(library), settings.camera)
@@ -67,7 +68,8 @@ class Picamera2Source:
         self._job: Any = None
         self._job_done = threading.Event()
         self._streams: dict[str, StreamLayout] = {}
-        self._pools: dict[str, BufferPool] = {}
+        self._make_pool = make_pool
+        self._pools: dict[str, PicturePool] = {}
         self._modes: tuple[SensorMode, ...] = ()
         self._sensor: Sensor | None = None
         self._color_space = ColorSpace.SMPTE170M
@@ -104,6 +106,27 @@ class Picamera2Source:
                 device.close()
         except FOREIGN_ERRORS as error:
             raise CameraError(f"{self.camera} does not open: {reason(error)}") from error
+
+    @property
+    def controls(self) -> ControlSet | None:
+        """As they are set; None until they are known."""
+        return self._controls
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What need not be learnt or said again when this camera is opened again, and `unsent`: controls that wait for
+        it, beside those that it is told at each opening.
+        """
+        with self._controls_lock:
+            return {"modes": self._modes, "said": self._said, "unsent": dict(self._unsent)}
+
+    def take_over(self, controls: ControlSet | None, known: Mapping[str, Any]) -> None:
+        """Go on where another source of this camera ended."""
+        self._modes = tuple(known.get("modes", ()))
+        self._said = set(known.get("said", ()))
+        with self._controls_lock:
+            self._controls = controls
+            self._unsent = dict(known.get("unsent", {}))
 
     def apply(self, plan: Plan) -> None:
         """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
@@ -252,7 +275,7 @@ class Picamera2Source:
         before, self._streams = self._streams, {name: layout_of(configuration[name]) for name in names}
         self._read_back_colors(configuration)
         if self._streams != before:
-            self._pools = {name: BufferPool(layout.shape) for name, layout in self._streams.items()}
+            self._pools = {name: self._make_pool(layout.shape) for name, layout in self._streams.items()}
         main, settings = self._streams["main"], self._settings
         if (main.width, main.height) != (settings.width, settings.height):
             asked = f"{settings.width}x{settings.height}"

@@ -7,9 +7,13 @@ from typing import Protocol, runtime_checkable
 
 from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.bag import BagSource
+from picam_webrtc.camera.capture_process import NoPicamera2
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.frame_set import FrameSet
-from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
+from picam_webrtc.camera.picamera2 import Picamera2Source
+from picam_webrtc.camera.picamera2_library import CameraLibrary
+from picam_webrtc.camera.reach import reach
+from picam_webrtc.camera.remote import RemoteSource
 from picam_webrtc.camera.seen import SeenCamera
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
@@ -54,7 +58,8 @@ class ControlledSource(Protocol):
     def probe(self) -> ControlSet:
         """Learn the controls. Raises CameraError, and SettingError for what the camera cannot be set to."""
 
-    def apply(self, plan: Plan) -> None: ...
+    def apply(self, plan: Plan) -> None:
+        """Make changes that `ControlSet.plan` approved."""
 
 
 def make_source(settings: CameraSettings, library: CameraLibrary | None = None) -> FrameSource:
@@ -74,7 +79,7 @@ def make_source(settings: CameraSettings, library: CameraLibrary | None = None) 
             return TestPatternSource(settings)
         case "picamera2":
             try:
-                return Picamera2Source(settings, library or installed_library())
+                return _picamera2(settings, library)
             except CameraError as error:
                 remedy = "or take source:=test_pattern, or source:=video_file"
                 raise SettingError("source", settings.source, f"{error}; {remedy}") from error
@@ -97,37 +102,38 @@ def check_sizes(settings: CameraSettings) -> None:
             raise SettingError(name, getattr(settings, name), f"must be at most {limit}, as the main stream has")
 
 
+def _picamera2(settings: CameraSettings, library: CameraLibrary | None) -> Picamera2Source | RemoteSource:
+    if library is not None:
+        return Picamera2Source(settings, library)
+
+    def here(own: CameraLibrary) -> Picamera2Source | RemoteSource:
+        return Picamera2Source(settings, own)
+
+    return reach(settings, here, lambda way: RemoteSource(settings, way))
+
+
 def _automatic(settings: CameraSettings, library: CameraLibrary | None) -> FrameSource:
     """The camera that Picamera2 sees. Without one the test pattern, as on a developer's machine; but where Picamera2
     is, or a camera was seen before, one is expected, looked for and warned of.
     """
     seen = SeenCamera.of(settings.camera_name)
 
-    def find() -> Picamera2Source:
-        source = Picamera2Source(settings, library or installed_library())
+    def find() -> Picamera2Source | RemoteSource:
+        source = _picamera2(settings, library)
         seen.remember(f"{source.camera.model} {source.camera.id}")
         return source
 
     try:
         camera = find()
     except CameraError as error:
-        return _without_camera(settings, find, str(error), expected=_is_expected(seen, library))
+        expected = bool(seen.recall()) or not isinstance(error, NoPicamera2)
+        return _without_camera(settings, find, str(error), expected)
     logger.info("Source auto takes Picamera2: it sees %s", camera.camera)
     return camera
 
 
-def _is_expected(seen: SeenCamera, library: CameraLibrary | None) -> bool:
-    if seen.recall() or library is not None:
-        return True
-    try:
-        installed_library()
-    except CameraError:
-        return False
-    return True
-
-
 def _without_camera(
-    settings: CameraSettings, find: Callable[[], Picamera2Source], missing: str, expected: bool
+    settings: CameraSettings, find: Callable[[], Picamera2Source | RemoteSource], missing: str, expected: bool
 ) -> FrameSource:
     pattern = TestPatternSource(replace(settings, frame_id=TEST_PATTERN_FRAME_ID), label=NO_CAMERA)
     if settings.test_pattern == "never":

@@ -9,15 +9,16 @@ from pathlib import Path
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.settings import CAPTURE_SOCKET, CameraSettings
 
-SYSTEM_PYTHON = Path("/usr/bin/python3")
+SYSTEM_PYTHON = Path(CameraSettings().camera_python)
 DEVICES = ("video*", "media*")
 """In /dev; all that a camera's drivers make."""
 PATTERN = "source:=auto shows the test pattern"
 
 
 def children(system: Path = SYSTEM_PYTHON) -> list[list[Step]]:
-    """Where our Python has no Picamera2, the system's is asked: it may be only out of sight."""
+    """Where our Python has no Picamera2, the system's is asked: camera_node takes its frames from a capture process."""
     if is_there("picamera2"):
         return [[Step("cameras")]]
     if not system.exists() or system.resolve() == Path(sys.executable).resolve():
@@ -25,13 +26,14 @@ def children(system: Path = SYSTEM_PYTHON) -> list[list[Step]]:
     return [[Step("cameras", python=str(system))]]
 
 
-def cameras(answers: Answers, system: Path = SYSTEM_PYTHON) -> Iterator[Finding]:
+def cameras(answers: Answers, system: Path = SYSTEM_PYTHON, service: Path = CAPTURE_SOCKET) -> Iterator[Finding]:
     ours, systems = answers.get(Step("cameras")), answers.get(Step("cameras", python=str(system)))
     if ours is not None:
         yield from _ours(ours)
     elif systems is not None and not systems.error:
-        found = f"{system} has Picamera2, which sees {_count(systems)}, but this Python does not see it: {PATTERN}"
-        yield warning("camera", found, "run ./install.sh, which makes an environment that sees the system's packages")
+        yield from _seen(systems, f"by Picamera2 of {system}, in a capture process")
+    elif service.exists():
+        yield ok("camera", f"a capture service listens at {service}; list_cameras shows what it sees")
     else:
         remedy = "sudo apt install python3-picamera2 (Raspberry Pi OS; Ubuntu 26.04)"
         yield warning("camera", f"Picamera2 is not installed: {PATTERN}", remedy)
@@ -44,16 +46,17 @@ def _ours(answer: Answer) -> Iterator[Finding]:
         yield broken(
             "camera", f"Picamera2 cannot be used: {answer.error}", "sudo apt install --reinstall python3-picamera2"
         )
-    elif not answer.value:
+    else:
+        yield from _seen(answer)
+
+
+def _seen(answer: Answer, how: str = "") -> Iterator[Finding]:
+    if not answer.value:
         remedy = "check the cable, and that `rpicam-hello --list-cameras` shows it"
         yield warning("camera", f"Picamera2 sees no camera: {PATTERN}", remedy)
     for one in answer.value or ():
-        yield ok("camera", f"{one['camera']}; sensor modes: {', '.join(one['modes']) or 'none that it tells'}")
-
-
-def _count(answer: Answer) -> str:
-    number = len(answer.value)
-    return "no camera" if number == 0 else f"{number} camera{'s' * (number > 1)}"
+        modes = ", ".join(one["modes"]) or "none that it tells"
+        yield ok("camera", f"{one['camera']}{f', seen {how}' if how else ''}; sensor modes: {modes}")
 
 
 def permissions(folder: Path = Path("/dev")) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.figures import FrameFigures
-from picam_webrtc.camera.picamera2 import CameraLibrary
+from picam_webrtc.camera.picamera2_library import CameraLibrary
 from picam_webrtc.camera.source import ControlledSource, FrameSource, make_source
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame

@@ -1,9 +1,9 @@
 """Runs inside the tree: the whole pipeline in one process as it is, on a virtual camera."""
 
-from picam_webrtc.camera import source
+from picam_webrtc.camera import reach
 from picam_webrtc.ros.composed import main
 from picam_webrtc_test.picamera2.virtual_camera import virtual_library
 
 if __name__ == "__main__":
-    vars(source)["installed_library"] = virtual_library
+    vars(reach)["installed_library"] = virtual_library
     raise SystemExit(main())

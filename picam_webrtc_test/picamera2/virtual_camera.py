@@ -5,6 +5,7 @@ modes (it has none, and Picamera2 reads them), and a pace (it fills a buffer as 
 `Picamera2` itself, libcamera and everything of ours are the real ones.
 """
 
+import ctypes
 import mmap
 import os
 import threading
@@ -17,12 +18,13 @@ import libcamera
 from picamera2 import MappedArray, Picamera2
 from picamera2.allocators import Allocator
 
-from picam_webrtc.camera.picamera2 import CameraLibrary, InstalledLibrary
+from picam_webrtc.camera.picamera2_library import CameraLibrary, InstalledLibrary
 
 FRAME_RATE = 30.0
 FAULT_FILE = Path(os.environ.get("VIRTUAL_CAMERA_FAULT_FILE", "/nonexistent"))
 """While it holds "hold", the camera keeps its frames: a cable that came off. While it holds "raise",
-Picamera2's callbacks raise: its event loop dies of it."""
+Picamera2's callbacks raise: its event loop dies of it. "gil" hangs once, with Python's interpreter lock."""
+HANG_S = 60
 
 
 class MemfdAllocator(Allocator):
@@ -98,6 +100,9 @@ class Pacer:
     def hold(self, request: Any) -> None:
         if fault() == "raise":
             raise RuntimeError("a callback failed, as the test wants it")
+        if fault() == "gil":
+            FAULT_FILE.unlink()
+            ctypes.PyDLL(None).sleep(HANG_S)
         request.acquire()
         self._held.append(request)
 

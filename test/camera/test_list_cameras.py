@@ -57,11 +57,13 @@ def test_without_picamera2_it_ends_with_one_line(
     monkeypatch.setitem(sys.modules, "libcamera", None)
 
     assert main() == 1
-    assert capsys.readouterr().err.startswith("picam_webrtc: Picamera2 cannot be imported")
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("picam_webrtc: there is no Picamera2: ")
+    assert "Picamera2 cannot be imported" in complaint
 
 
 def test_the_cameras_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("picam_webrtc.camera.list_cameras.installed_library", lambda: FakeLibrary("imx219"))
+    monkeypatch.setattr("picam_webrtc.camera.reach.installed_library", lambda: FakeLibrary("imx219"))
 
     assert main() == 0
     assert "imx219" in capsys.readouterr().out

@@ -92,7 +92,7 @@ def test_a_picamera2_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
     assert "python3-picamera2" in found.remedy
 
 
-def test_where_only_the_systems_python_has_picamera2_the_environment_is_to_blame(
+def test_where_only_the_systems_python_has_picamera2_its_cameras_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stood in for by this Python with a path of its own."""
@@ -104,15 +104,25 @@ def test_where_only_the_systems_python_has_picamera2_the_environment_is_to_blame
 
     (found,) = cameras(start(children(system), 60.0)(), system)
 
-    assert found.level is Level.WARNING
-    assert f"{system} has Picamera2, which sees 1 camera, but this Python does not see it" in found.found
-    assert "install.sh" in found.remedy
+    assert found.level is Level.OK
+    assert f", seen by Picamera2 of {system}, in a capture process; sensor modes: " in found.found
+
+
+def test_a_capture_service_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("picam_webrtc.doctor.camera.is_there", lambda _: False)
+    socket = tmp_path / "capture.sock"
+    socket.touch()
+
+    (found,) = cameras({}, tmp_path / "python3", socket)
+
+    assert found.level is Level.OK
+    assert found.found == f"a capture service listens at {socket}; list_cameras shows what it sees"
 
 
 def test_without_picamera2_anywhere_it_is_to_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("picam_webrtc.doctor.camera.is_there", lambda _: False)
 
-    (found,) = cameras({}, tmp_path / "python3")
+    (found,) = cameras({}, tmp_path / "python3", tmp_path / "capture.sock")
 
     assert found.level is Level.WARNING
     assert "apt install python3-picamera2" in found.remedy

@@ -1,0 +1,149 @@
+"""The camera's values as JSON and back, for the capture process.
+
+Whatever a `FrameSet`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
+Everything that JSON does not know is an object of one member, whose name tells what it is: `{"tuple": [...]}`,
+`{"set": [...]}`, `{"dict": {...}}`, `{"map": [[key, value], ...]}` for other keys than texts, `{"picture": ...}`, or
+`{"Frame": {...}}` for a class of ours.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.controls import Control
+from picam_webrtc.camera.frame_set import FrameSet
+from picam_webrtc.camera.picamera2_library import CameraInfo
+from picam_webrtc.camera.sensor_mode import SensorMode
+from picam_webrtc.frame import Pixels
+
+SIMPLE = frozenset({bool, int, float, str})
+PLAIN = SIMPLE | {type(None)}
+
+
+def _classes_in(hints: Iterable[Any]) -> set[type]:
+    """Every dataclass and enumeration of ours that these type hints name, and that those in turn name."""
+    found: set[type] = set()
+    waiting = list(hints)
+    while waiting:
+        hint = waiting.pop()
+        waiting += get_args(hint)
+        if isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, Enum)) and hint not in found:
+            found.add(hint)
+            waiting += get_type_hints(hint).values() if is_dataclass(hint) else ()
+    return found
+
+
+CLASSES: Mapping[str, type] = {
+    one.__name__: one for one in _classes_in([FrameSet, Plan, Control, CameraInfo, SensorMode])
+}
+FIELDS = {name: tuple(field.name for field in fields(one)) for name, one in CLASSES.items() if is_dataclass(one)}
+NAMES = {CLASSES[name]: name for name in FIELDS}
+CHECKED = {
+    name: [
+        (field, hint)
+        for field, hint in get_type_hints(CLASSES[name]).items()
+        if hint in SIMPLE or hint in CLASSES.values()
+    ]
+    for name in FIELDS
+}
+"""Fields whose types are looked at: enough for whoever reads on, for whom a number is a number and a `Frame` one."""
+MISSING = object()
+
+
+def no_pictures(_: Any) -> Any:
+    """For messages that have none."""
+    raise ValueError("a picture where none belongs")
+
+
+def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
+    """`value` in what JSON knows; `lend` tells where the receiver finds a picture. Raises TypeError for strangers."""
+    kind = type(value)
+    if kind in PLAIN:  # nearly all of a frame's metadata
+        return value
+    if kind in NAMES:
+        name = NAMES[kind]
+        return {name: {field: pack(getattr(value, field), lend) for field in FIELDS[name]}}
+    match value:
+        case dict():
+            return _packed_mapping(value, lend)
+        case tuple():
+            return {"tuple": [pack(one, lend) for one in value]}
+        case np.ndarray():
+            return {"picture": lend(value)}
+        case list():
+            return [pack(one, lend) for one in value]
+        case set() | frozenset():
+            return {"set": [pack(one) for one in sorted(value)]}
+        case ControlSet():
+            return {"ControlSet": {name: pack(one) for name, one in vars(value).items()}}
+        case Enum() if kind in CLASSES.values():
+            return {kind.__name__: value.value}
+        case Mapping():
+            return _packed_mapping(value, lend)
+    raise TypeError(f"{kind.__name__} has no place in the protocol of the capture process")
+
+
+def _packed_mapping(value: Mapping[Any, Any], lend: Callable[[Pixels], Any]) -> Any:
+    if all(type(key) is str for key in value):
+        return {"dict": {key: one if type(one) in PLAIN else pack(one, lend) for key, one in value.items()}}
+    return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
+
+
+def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
+    """What `pack` was given; `take` finds a picture. Fields that this version does not know are left out.
+
+    Raises ValueError, TypeError, AttributeError or RecursionError for anything else.
+    """
+    if type(data) in PLAIN:
+        return data
+    if isinstance(data, list):
+        return [unpack(one, take) for one in data]
+    if len(data) != 1:
+        raise ValueError(f"an object of {len(data)} members")
+    ((name, content),) = data.items()
+    if name in FIELDS:
+        return _instance(name, content, take)
+    match name:
+        case "dict":
+            return {key: one if type(one) in PLAIN else unpack(one, take) for key, one in content.items()}
+        case "tuple":
+            return tuple([unpack(one, take) for one in content])
+        case "set":
+            return set(map(unpack, content))
+        case "map":
+            return {unpack(key): unpack(one, take) for key, one in content}
+        case "picture":
+            return take(content)
+        case "ControlSet":
+            return _control_set(content)
+    if name not in CLASSES:
+        raise ValueError(f"unknown: {name!r:.40}")
+    return CLASSES[name](content)
+
+
+def _instance(name: str, content: Any, take: Callable[[Any], Pixels]) -> Any:
+    names = FIELDS[name]
+    values = {field: unpack(one, take) for field, one in content.items() if field in names}
+    for field, wanted in CHECKED[name]:
+        value = values.get(field, MISSING)
+        if type(value) is not wanted and value is not MISSING and not (wanted is float and type(value) is int):
+            raise TypeError(f"{name}.{field} is {value!r:.40}")
+    return CLASSES[name](**values)
+
+
+def _control_set(content: Any) -> ControlSet:
+    """Its attributes are its state, whatever they are."""
+    result = ControlSet(())
+    for name, before in vars(result).items():
+        if name in content:
+            value = unpack(content[name])
+            if not isinstance(value, type(before)):
+                raise TypeError(f"ControlSet.{name} is {value!r:.40}")
+            setattr(result, name, value)
+    if not all(isinstance(control, Control) for control in result.controls.values()):
+        raise TypeError("a ControlSet of something else")
+    return result
