@@ -15,8 +15,8 @@ PATH=${PATH//"$VENV/bin:"/}  # where somebody has activated it, the system's int
 CONSTRAINTS=$HERE/resource/constraints
 DONE=$VENV/installed  # what was installed for, so that a second run needs no network
 LOG=$VENV/install.log
-NEEDED_MB=800          # with ROS 2 from wheels 650, and what pip unpacks meanwhile
-ROS_SETUP=             # what the user is to source, where ROS was not
+NEEDED_MB=800  # with ROS 2 from wheels 650, and what pip unpacks meanwhile
+ROS_SETUP=  # what the user is to source, where ROS was not
 
 fail() {
     printf 'install.sh: %s\n' "$1" >&2
@@ -41,7 +41,7 @@ check_machine() {
 
 # A ROS 2 that is installed and not sourced: wheels beside it would be a second one.
 source_ros() {
-    if python3 -c 'import rclpy' >/dev/null 2>&1; then
+    if [ -n "${ROS_DISTRO:-}" ] || python3 -c 'import rclpy' >/dev/null 2>&1; then
         return
     fi
     local found=(/opt/ros/*/setup.bash)
@@ -212,4 +212,6 @@ mapfile -t missing < <(missing_packages)
 make_venv
 install_packages
 "$VENV/bin/python3" -m picam_webrtc.models fetch || echo "Without a model the pipeline streams, and detects nothing."
-say_what_next
+if [ -z "${MAKELEVEL:-}" ]; then  # `make run` types it itself
+    say_what_next
+fi
