@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.topics.messages import frame_from_message, image_message
@@ -168,10 +169,8 @@ class ImageSubscription:
     """
 
     def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
-        self._node = node
-        self._topic = topic
         self._on_frame = on_frame
-        self._complaint = ""
+        self._complain = Complaint(lambda text: node.get_logger().error(f"{topic}: {text}"))
         undo = local.consume(node.resolve_topic_name(topic), on_frame)
         self.close = undo or AdaptiveSubscription(node, Image, topic, self._on_message).close
 
@@ -179,8 +178,6 @@ class ImageSubscription:
         try:
             frame = frame_from_message(message)
         except ImageError as error:
-            if str(error) != self._complaint:  # once, not at 30 Hz
-                self._complaint = str(error)
-                self._node.get_logger().error(f"{self._topic}: {error}")
+            self._complain(error)
             return
         self._on_frame(frame)
