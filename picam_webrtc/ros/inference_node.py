@@ -29,8 +29,8 @@ class InferenceNode:
         parameters.check, parameters.apply = self.engine.check, self._apply
         self._subscriptions: tuple[ImageSubscription, ...] = ()
         self._demand = OnDemand(node, self._start, self._stop)
-        self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
-        self._overlays = ImagePublisher(node, "image_overlay", local, lambda _: self._update_demand())
+        self._images = ImagePublisher(node, "image_processed", local, self._update_demand)
+        self._overlays = ImagePublisher(node, "image_overlay", local, self._update_demand)
         self._detections = DetectionsPublisher(node, self._update_demand)
         self._vision = make_vision_publisher(node, self._update_demand)
 

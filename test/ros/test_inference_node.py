@@ -49,7 +49,7 @@ class Robot:
         self.node = next(node for node in runtime.executor.get_nodes() if node.get_name() == "inference_node")
         self.other = runtime.node("other", Node)
         local = LocalTopics()
-        self.cameras = [ImagePublisher(self.other, topic, local, lambda _: None) for topic in image_topics]
+        self.cameras = [ImagePublisher(self.other, topic, local, lambda: None) for topic in image_topics]
         self.stamp_ns = 0
 
     def listen(self, message_type: type, topic: str) -> list[Any]:

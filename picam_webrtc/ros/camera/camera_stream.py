@@ -31,7 +31,7 @@ class CameraStream:
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
         self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
-        self._images = ImagePublisher(node, f"{prefix}image_raw", local, lambda _: on_change())
+        self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
         self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
