@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
+from picam_webrtc.latest import AsyncInOrder
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.encoding_on_demand import EncodingOnDemand
@@ -14,13 +15,15 @@ from picam_webrtc.streaming.encode.jpeg import JpegFeed, JpegPicture
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 from picam_webrtc.streaming.fanout.broadcast import Broadcast
-from picam_webrtc.streaming.fanout.detections_feed import DetectionsFeed
 from picam_webrtc.streaming.fanout.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.rtp.payloads import Packetizer
 
 logger = logging.getLogger(__name__)
+
+MOST_DETECTIONS = 16
+"""On their way to the loop; those that come while it is further behind are worth nothing."""
 
 
 class Stream:
@@ -49,7 +52,7 @@ class Stream:
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
         self._packetizer = Packetizer()
         self._jpeg = JpegFeed(settings.mjpeg_frame_rate, settings.mjpeg_quality)
-        self._detections: DetectionsFeed | None = None
+        self._detections: AsyncInOrder[Detections] | None = None
         self._inference_ns = 0
         self._newest: EncodedFrame | None = None
 
@@ -100,7 +103,8 @@ class Stream:
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
         """A subscriber has connected: send it frames from a key frame on."""
         if self._detections is None:
-            self._detections = DetectionsFeed(asyncio.get_running_loop(), self._broadcast.send_detections)
+            loop = asyncio.get_running_loop()
+            self._detections = AsyncInOrder(loop, self._broadcast.send_detections, MOST_DETECTIONS)
         return self._broadcast.join(codec, outlet)
 
     def leave(self, viewer: Viewer) -> None:
