@@ -31,8 +31,7 @@ class Robot:
     async def start(cls, stack: AsyncExitStack, streams: int) -> "Robot":
         settings = WebRtcSettings(bitrate=BITRATE)
         made = [
-            Stream(f"s{number}", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
-            for number in range(streams)
+            Stream(f"s{number}", settings, on_demand=lambda _: None, is_live=lambda: True) for number in range(streams)
         ]
 
         def push(frame: Frame) -> None:

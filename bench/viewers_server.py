@@ -63,7 +63,7 @@ class Ours:
     async def start(cls, stack: AsyncExitStack) -> "Ours":
         keep_image_buffers()
         settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)
-        stream = Stream("bench", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
+        stream = Stream("bench", settings, on_demand=lambda _: None, is_live=lambda: True)
         sessions = await stack.enter_async_context(Sessions([stream], settings))
         stack.callback(asyncio.create_task(play(stream.push)).cancel)
         return cls(sessions)

@@ -22,6 +22,7 @@ from picam_webrtc.streaming.rtp.payloads import Packetizer
 
 logger = logging.getLogger(__name__)
 
+LOGGED_TRANSFORM = {"tflite": "tfLite"}
 MOST_DETECTIONS = 16
 """On their way to the loop; those that come while it is further behind are worth nothing."""
 
@@ -30,7 +31,8 @@ class Stream:
     """Created anywhere; used by `Sessions` on the loop, but for `push`, which any thread may call.
 
     `on_demand(True)` is called on the loop when the first viewer needs frames, `on_demand(False)` when the last
-    has gone. `is_live` says whether there is anybody who could send frames.
+    has gone. `is_live` says whether there is anybody who could send frames, `transform` what became of them before they
+    came, as inference_node's parameter of that name does.
     """
 
     def __init__(
@@ -38,13 +40,13 @@ class Stream:
         name: str,
         settings: WebRtcSettings,
         *,
-        transform: str,
         on_demand: Callable[[bool], None],
         is_live: Callable[[], bool],
+        transform: Callable[[], str] = lambda: "none",
     ) -> None:
         self.name = name
         self.is_live = is_live
-        self._transform = {"tflite": "tfLite"}.get(transform, transform)
+        self._transform = transform
         self._on_demand = on_demand
         self._subscribers = 0
         self._track_announced = False
@@ -81,7 +83,8 @@ class Stream:
     def subscribe(self) -> None:
         """One more session needs the stream's shared track; to be paired with `unsubscribe`."""
         if not self._track_announced:
-            logger.info("PiCameraTrack initialized with transform: %s", self._transform)
+            transform = self._transform()
+            logger.info("PiCameraTrack initialized with transform: %s", LOGGED_TRANSFORM.get(transform, transform))
             self._track_announced = True
         logger.info("Subscribing a new track to the relay")
         self._need(+1)
