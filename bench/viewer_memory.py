@@ -13,14 +13,15 @@ import statistics
 import time
 from contextlib import suppress
 
+from bench.child import Child
 from bench.light_viewer import CaptureClock, LightViewer
-from bench.viewers import Audience, ServerProcess, log
+from bench.viewers import SERVER, Audience, log
 
 SAMPLE_S = 30.0
 WARM_UP_SAMPLES = 2
 
 
-async def stall_for_ever(server: ServerProcess) -> None:
+async def stall_for_ever(server: Child) -> None:
     """One viewer after the other that connects and then leaves everything in its socket."""
     while True:
         viewer = LightViewer(CaptureClock().age_s)
@@ -34,7 +35,7 @@ async def stall_for_ever(server: ServerProcess) -> None:
 
 async def main() -> None:
     arguments = parse()
-    server = await ServerProcess.start("ours")
+    server = await Child.start(SERVER, "ours")
     audience = Audience(server)
     samples = []
     await audience.grow_to(arguments.viewers)

@@ -203,14 +203,6 @@ class WebRtcSettings(Settings):
             read_only=True,
         ),
     ] = "off"
-    transform: Annotated[
-        str,
-        Param(
-            "what the inference node does to the first stream's frames; only named in the log",
-            choices=("tflite", "none"),
-            read_only=True,
-        ),
-    ] = "tflite"
     host: Annotated[str, Param("address the web server listens on; 0.0.0.0 is every interface", read_only=True)] = (
         "127.0.0.1"
     )

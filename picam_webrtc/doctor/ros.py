@@ -11,17 +11,17 @@ from pathlib import Path
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
-from picam_webrtc.ros.process.memory import MEBIBYTE
 from picam_webrtc.ros.process.shared_memory import (
     COST,
     GENERATIONS,
-    LEAST_SEGMENT_BYTES,
-    MANAGEMENT,
-    PROFILE_VARIABLES,
+    MORE_MEMORY,
     SHARED_MEMORY,
-    TRANSPORTS_VARIABLE,
+    Choice,
     FastDds,
-    segment_bytes,
+    chosen_by_user,
+    free_megabytes,
+    unread_variables,
+    wanted_megabytes,
 )
 
 TOO_OLD = frozenset({"foxy", "galactic", "humble", "iron"})
@@ -151,38 +151,31 @@ def fast_dds(libraries: list[str]) -> FastDds | None:
 
 
 def profile_in_force(generation: FastDds, environment: Mapping[str, str], folder: Path) -> tuple[Finding, Path | None]:
-    """How images travel between nodes that are started in `folder`; with it the profile that asks for memory.
-
-    The rules are those of ros/shared_memory.py, by which nodes choose it.
-    """
+    """How images travel between nodes that are started in `folder`; with it the profile that asks for memory."""
     check = "Fast DDS profile"
-    for variable in generation.profile_variables:
-        if environment.get(variable):
-            chosen = Path(environment[variable])
-            return _users_profile(chosen, f"{variable}={chosen}", f"unset {variable}")
-    if environment.get(TRANSPORTS_VARIABLE):
-        found = f"{TRANSPORTS_VARIABLE}={environment[TRANSPORTS_VARIABLE]} is left as it is; {COST}"
-        return warning(check, found, f"unset {TRANSPORTS_VARIABLE}"), None
-    if (file := folder / generation.profile_file).exists():
-        return _users_profile(file, str(file), "start in another folder")
+    chosen = chosen_by_user(generation, environment, folder)
+    if chosen is not None:
+        return _users_choice(chosen)
     ours = our_profile(environment)
     if ours is None:
         return warning(check, "our own, config/fastdds.xml, is not installed", "install the package again"), None
-    unread = [name for name in PROFILE_VARIABLES if environment.get(name)]
+    unread = unread_variables(generation, environment)
     if unread:
         found = f"{unread[0]} is not read by this Fast DDS; ours is in force: {ours}"
         return warning(check, found, f"set {generation.profile_variables[0]} instead"), ours
     return ok(check, f"ours: {ours}"), ours
 
 
-def _users_profile(file: Path, name: str, undo: str) -> tuple[Finding, Path | None]:
-    check = "Fast DDS profile"
-    if not file.is_file():
-        return warning(check, f"{name} is no file; {COST}", f"correct it, or {undo}"), None
-    if segment_bytes(file) < LEAST_SEGMENT_BYTES:
+def _users_choice(chosen: Choice) -> tuple[Finding, Path | None]:
+    check, undo = "Fast DDS profile", f"unset {chosen.variable}" if chosen.variable else "start in another folder"
+    if chosen.profile is None:
+        return warning(check, f"{chosen} is left as it is; {COST}", undo), None
+    if not chosen.profile.is_file():
+        return warning(check, f"{chosen} is no file; {COST}", f"correct it, or {undo}"), None
+    if not chosen.suffices:
         remedy = f"ask for as large a segment in it as our config/fastdds.xml does, or {undo}"
-        return warning(check, f"your own, {name}, is left as it is; {COST}", remedy), None
-    return ok(check, f"your own: {name}"), file
+        return warning(check, f"your own, {chosen}, is left as it is; {COST}", remedy), None
+    return ok(check, f"your own: {chosen}"), chosen.profile
 
 
 def our_profile(environment: Mapping[str, str]) -> Path | None:
@@ -195,19 +188,15 @@ def our_profile(environment: Mapping[str, str]) -> Path | None:
 
 def shared_memory(profile: Path, folder: Path = SHARED_MEMORY) -> Finding:
     """Whether all processes get the segment that `profile` asks for; one that does not goes on by UDP."""
-    try:
-        space = os.statvfs(folder)
-    except OSError:
+    free_mb, each_mb = free_megabytes(folder), wanted_megabytes(profile)
+    if free_mb is None:
         return warning(str(folder), "is not there: images come and go by UDP, at more CPU", "mount a tmpfs there")
-    each_mb = segment_bytes(profile) * MANAGEMENT / MEBIBYTE
-    free_mb = space.f_bavail * space.f_frsize / MEBIBYTE
     found = (
         f"{free_mb:.0f} MB free; three nodes in three processes take {PROCESSES * each_mb:.0f}, in one {each_mb:.0f}"
     )
     if free_mb >= PROCESSES * each_mb:
         return ok(str(folder), found)
-    remedy = "give a container more (docker run --shm-size=256m, or --ipc=host), or launch with composed:=true"
-    return warning(str(folder), f"{found}; those without go by UDP, at more CPU", remedy)
+    return warning(str(folder), f"{found}; those without go by UDP, at more CPU", MORE_MEMORY)
 
 
 def _discovery(environment: Mapping[str, str]) -> Finding:

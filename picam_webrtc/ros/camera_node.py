@@ -83,7 +83,7 @@ def declare_controls(node: Node, source: FrameSource) -> None:
     except CameraError as error:  # in use or unplugged now: capture will try again, and again
         node.get_logger().warning(f"The camera's controls are no parameters until the next start: {error}")
         return
-    ControlParameters(node, source, controls)
+    ControlParameters(node, source.apply, controls)
 
 
 async def wire(

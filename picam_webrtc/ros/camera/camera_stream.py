@@ -6,6 +6,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from picam_webrtc.camera.jpeg import JpegEncoder
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
@@ -26,12 +27,11 @@ class CameraStream:
         jpeg_quality: Callable[[], int],
         on_change: Callable[[], None],
     ) -> None:
-        self._node = node
         self._calibrations = calibrations
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
-        self._complaint = ""
-        self._images = ImagePublisher(node, f"{prefix}image_raw", local, lambda _: on_change())
+        self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
+        self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
         self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
@@ -46,9 +46,7 @@ class CameraStream:
         try:
             self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
         except ImageError as error:
-            if str(error) != self._complaint:  # once, not at 30 Hz
-                self._complaint = str(error)
-                self._node.get_logger().error(f"No compressed images: {error}")
+            self._complain(error)
 
     def close(self) -> None:
         self._images.close()

@@ -1,7 +1,7 @@
 """Every control of a camera as a ROS parameter, checked before the camera sees it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -21,19 +21,13 @@ PARAMETER_TYPES = {
 }
 
 
-class Controllable(Protocol):
-    """A source whose camera has controls."""
-
-    def apply(self, plan: Plan) -> None: ...
-
-
 class ControlParameters:
-    """Declares `controls`, hands changes to `source`, and keeps the parameters true where one changes another."""
+    """Declares `controls`, hands changes to `apply`, and keeps the parameters true where one changes another."""
 
-    def __init__(self, node: Node, source: Controllable, controls: ControlSet) -> None:
+    def __init__(self, node: Node, apply: Callable[[Plan], None], controls: ControlSet) -> None:
         """Raises SettingError when a value given at the start is wrong."""
         self._node = node
-        self._source = source
+        self._apply = apply
         self._controls = controls
         given = {name: self._declare(control) for name, control in controls.controls.items()}
         self._change(given)
@@ -64,7 +58,7 @@ class ControlParameters:
         plan = self._controls.plan(changes)
         if not plan.values:
             return
-        self._source.apply(plan)
+        self._apply(plan)
         for note in plan.notes:
             self._node.get_logger().info(note)
         stale = {name: value for name, value in plan.values.items() if value != _given(changes, name)}
