@@ -269,7 +269,9 @@ class WebRtcSettings(Settings):
     max_sdp_bytes: Annotated[
         int, Param("largest offer, answer or candidate fragment that is read [bytes]", 4096, 1 << 20, read_only=True)
     ] = 65536
-    bitrate: Annotated[int, Param("video bitrate of a stream at full quality [bit/s]", 100_000, 50_000_000)] = 2_000_000
+    bitrate: Annotated[int, Param("video bitrate of a stream on the rung full [bit/s]", 100_000, 50_000_000)] = (
+        2_000_000
+    )
     codecs: Annotated[
         tuple[str, ...],
         Param("codecs that are offered, the preferred one first: h264, vp8", read_only=True),

@@ -10,7 +10,7 @@ from picam_webrtc_test.imports import MODULES, PACKAGE, ROS, imports_of, matches
 
 GROUND_FLOOR = {
     *("frame", "detection", "declaration", "settings", "errors", "latest", "detection_json"),
-    *("complaint", "dependencies", "private_members", "verdict"),
+    *("background", "complaint", "dependencies", "private_members", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from picam_webrtc.background import background
 from picam_webrtc.camera.capture import CaptureStatus
 from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.models import AUTO
-from picam_webrtc.ros.process.runtime import background
 from picam_webrtc.ros.topics.qos import OVERRIDABLE
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.verdict import Level, Verdict

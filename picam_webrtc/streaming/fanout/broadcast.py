@@ -46,7 +46,7 @@ class Broadcast:
         return tuple(self._viewers)
 
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
-        """A new viewer, on full quality. Its first frame is a key frame: one just made, or one made for it."""
+        """A new viewer, on the rung `full`. Its first frame is a key frame: one just made, or one made for it."""
         viewer = Viewer(codec, outlet, self._control.request_keyframe, self._now_s)
         self._viewers[viewer] = None
         self._update_renditions()
