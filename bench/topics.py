@@ -10,7 +10,9 @@ Each has `cpu_ms_per_frame`, of both processes together; `latency_ms_p50` and `l
 the array in the subscriber's hand; and `lost_percent`, for ours the larger of the two. `composed_ms_per_hop` is the
 time from `publish` to the consumer's own thread within one process; `composed_cpu_ms_per_frame` and
 `three_processes_cpu_ms_per_frame` are what the whole pipeline takes for a frame, from the test pattern to one viewer,
-no network run on it. The last line of output is one JSON object.
+no network run on it. `rectify_cpu_ms_per_frame` is what `image_rect` takes on top, by encoding, while somebody
+subscribes to it, and `rectify_tables_cpu_ms` what its tables take once for a calibration. The last line of output is
+one JSON object.
 """
 
 import argparse
@@ -20,18 +22,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import cv2
 import numpy as np
 from domain_coordinator import domain_id
 from rclpy.node import Node
 
 from bench import bandwidth, pipelines
 from bench.our_images import frame_of
-from bench.paced_images import FRAME_RATE, TOPIC, picture
-from picam_webrtc.frame import Frame
+from bench.paced_images import FRAME_RATE, HEIGHT, TOPIC, WIDTH, picture
+from picam_webrtc.camera.calibration import Calibration
+from picam_webrtc.camera.rectify import Rectifier
+from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import Latest
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
@@ -40,6 +45,16 @@ from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, 
 SETTLING_S = 0.5
 END_TIMEOUT_S = 5.0
 HOPS = 300
+RECTIFIED = 60
+WIDE_LENS = Calibration(
+    width=WIDTH,
+    height=HEIGHT,
+    distortion_model="plumb_bob",
+    d=(-0.3, 0.09, 0.001, -0.001, 0.0),
+    k=(700.0, 0.0, WIDTH / 2, 0.0, 700.0, HEIGHT / 2, 0.0, 0.0, 1.0),
+    r=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+    p=(650.0, 0.0, WIDTH / 2, 0.0, 0.0, 650.0, HEIGHT / 2, 0.0, 0.0, 0.0, 1.0, 0.0),
+)
 SIDES = {"ours": "bench.our_images", "textbook": "bench.naive_images"}
 
 
@@ -129,6 +144,34 @@ def figures(published: Mapping[str, Any], received: Mapping[str, Any], frames: i
     }
 
 
+def rectify_ms() -> dict[str, Any]:
+    """Processor time, median over frames, on one core, by the calibration of a wide lens."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return {
+            "rectify_cpu_ms_per_frame": {
+                "bgr8": round(_rectify_ms(picture(), "bgr8"), 3),
+                "nv12": round(_rectify_ms(picture().reshape(HEIGHT * 3, WIDTH)[: HEIGHT * 3 // 2], "nv12"), 3),
+            },
+            "rectify_tables_cpu_ms": round(_timed_ms(lambda: Rectifier()(frame_of(picture(), 0), WIDE_LENS)), 2),
+        }
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _rectify_ms(pixels: Pixels, encoding: str) -> float:
+    rectify, frame = Rectifier(), Frame(pixels, encoding, 0, "bench")
+    rectify(frame, WIDE_LENS)  # makes the tables
+    return float(np.median([_timed_ms(lambda: rectify(frame, WIDE_LENS)) for _ in range(RECTIFIED)]))
+
+
+def _timed_ms(work: Callable[[], object]) -> float:
+    begin_s = time.thread_time()
+    work()
+    return (time.thread_time() - begin_s) * 1000
+
+
 def run(frames: int) -> dict[str, Any]:
     ours = measure("ours", "reliable", frames)
     ours_best_effort = measure("ours", "best_effort", frames)
@@ -139,6 +182,7 @@ def run(frames: int) -> dict[str, Any]:
         "best_effort_default": measure("textbook", "best_effort", frames),
         "composed_ms_per_hop": round(composed_ms_per_hop(), 4),
         **pipelines.cpu_ms_per_frame(frames / FRAME_RATE),
+        **rectify_ms(),
     }
 
 

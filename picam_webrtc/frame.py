@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picam_webrtc.errors import ImageError
+from picam_webrtc.view import View
 
 Pixels = NDArray[Any]
 
@@ -28,7 +30,24 @@ PACKED_CHANNELS: Mapping[str, int] = MappingProxyType(
 SEMI_PLANAR = frozenset({"nv12", "nv21"})
 """Encodings with a full-size luma plane above a half-height interleaved chroma plane."""
 
+TEST_PATTERN_FRAME_ID = "test_pattern"
+"""frame_id of the test pattern where it stands in for a camera: no transform leads from there to the world."""
+
 SUPPORTED_ENCODINGS = frozenset(PACKED_CHANNELS) | SEMI_PLANAR
+
+
+class ColorSpace(Enum):
+    """How luma and chroma were made of red, green and blue; libcamera's names. RGB and mono pictures have none.
+
+    Pictures of other processes are taken for SMPTE170M, as OpenCV and cv_bridge take them: no ROS message tells.
+    """
+
+    SMPTE170M = "smpte170m"
+    """ITU-R BT.601, limited range: what everything here is made for, and what the camera is asked for."""
+    REC709 = "rec709"
+    """ITU-R BT.709, limited range."""
+    SYCC = "sycc"
+    """ITU-R BT.601, full range: JPEG's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +57,16 @@ class Frame:
     `pixels` is uint8: (height, width, channels) for packed encodings, (height, width) for mono8,
     (height * 3 / 2, width) for nv12 and nv21. It may be a view with padded rows: never assume that
     it is contiguous, and never write to it, because others hold the same array.
-    `stamp_ns` is the time of capture, CLOCK_REALTIME nanoseconds.
+    `stamp_ns` is the time of capture, CLOCK_REALTIME nanoseconds. `color_space` is that of a YUV picture, and `view`
+    what the picture shows of a sensor whose geometry is known.
     """
 
     pixels: Pixels
     encoding: str
     stamp_ns: int
     frame_id: str
+    color_space: ColorSpace = ColorSpace.SMPTE170M
+    view: View | None = None
 
     @property
     def width(self) -> int:

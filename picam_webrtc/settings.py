@@ -20,7 +20,7 @@ class CameraSettings(Settings):
     source: Annotated[
         str,
         Param(
-            "where frames come from; auto is Picamera2 when it sees a camera, else the test pattern",
+            "where frames come from; auto is Picamera2 when it sees a camera, else what test_pattern says",
             choices=("auto", "picamera2", "video_file", "bag", "test_pattern"),
             read_only=True,
         ),
@@ -48,8 +48,21 @@ class CameraSettings(Settings):
         str,
         Param("camera that Picamera2 opens: index, id or part of its model's name; empty is the first", read_only=True),
     ] = ""
-    width: Annotated[int, Param("picture width [px], even", 64, 4608, read_only=True)] = 1280
-    height: Annotated[int, Param("picture height [px], even", 64, 2592, read_only=True)] = 720
+    test_pattern: Annotated[
+        str,
+        Param(
+            "what source auto shows where a camera is expected and none is there: fallback is the test pattern, with "
+            "frame_id test_pattern, never is nothing; either way it warns and looks for the camera until it comes",
+            choices=("fallback", "never"),
+            read_only=True,
+        ),
+    ] = "fallback"
+    width: Annotated[
+        int, Param("picture width [px], even; the height where orientation is 90 or 270", 64, 9248, read_only=True)
+    ] = 1280
+    height: Annotated[
+        int, Param("picture height [px], even; the width where orientation is 90 or 270", 64, 6944, read_only=True)
+    ] = 720
     format: Annotated[
         str,
         Param(
@@ -60,13 +73,72 @@ class CameraSettings(Settings):
     ] = "bgr"
     hflip: Annotated[bool, Param("mirror the picture left to right (Picamera2)", read_only=True)] = False
     vflip: Annotated[bool, Param("turn the picture upside down (Picamera2)", read_only=True)] = False
+    orientation: Annotated[
+        int,
+        Param(
+            "how far the picture is turned clockwise [degree]: 0, 90, 180 or 270; after the flips",
+            0,
+            270,
+            read_only=True,
+        ),
+    ] = 0
+    sensor_mode: Annotated[
+        str,
+        Param(
+            "how the sensor is read, which decides the field of view (Picamera2): full is the widest view, WxH or "
+            "WxH:bits one of the modes that list_cameras prints; empty is as libcamera chooses, often a narrower view",
+            read_only=True,
+        ),
+    ] = ""
+    crop: Annotated[
+        str,
+        Param(
+            "what is shown of the sensor mode's view (Picamera2): x,y,width,height in sensor pixels, or a zoom about "
+            "the centre such as 2.5; empty is all of it; while running it is the control ScalerCrop",
+            read_only=True,
+        ),
+    ] = ""
+    af_window: Annotated[
+        str,
+        Param(
+            "where auto-focus looks (Picamera2): x,y,width,height as shares of the picture, such as 0.4,0.4,0.2,0.2; "
+            "empty is where libcamera looks; while running it is the control AfWindows",
+            read_only=True,
+        ),
+    ] = ""
+    hdr: Annotated[
+        str,
+        Param(
+            "high dynamic range made on the sensor (Picamera2, Camera Module 3, at most 2304x1296)",
+            choices=("unchanged", "off", "on"),
+            read_only=True,
+        ),
+    ] = "unchanged"
+    tuning_file: Annotated[
+        str,
+        Param(
+            "libcamera's tuning of the camera (Picamera2): a path, or a name in its data folder such as "
+            "imx219_noir.json; empty is the one for the sensor",
+            read_only=True,
+        ),
+    ] = ""
+    buffer_count: Annotated[
+        int,
+        Param(
+            "pictures that the camera may have in hand (Picamera2): more ride out a busy processor, each takes the "
+            "memory of a picture",
+            2,
+            16,
+            read_only=True,
+        ),
+    ] = 4
     lores_width: Annotated[
         int,
-        Param("width of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 4608, read_only=True),
+        Param("width of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 9248, read_only=True),
     ] = 0
     lores_height: Annotated[
         int,
-        Param("height of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 2592, read_only=True),
+        Param("height of the small second stream [px], even; 0 is no such stream (Picamera2)", 0, 6944, read_only=True),
     ] = 0
     frame_rate: Annotated[float, Param("frames a second", 1.0, 120.0, read_only=True)] = 30.0
     camera_name: Annotated[str, Param("name of the camera in camera_info and calibration files", read_only=True)] = (

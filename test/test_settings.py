@@ -34,7 +34,7 @@ def test_an_integer_is_accepted_where_a_float_is_declared() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
-        ("width", 0, "from 64 to 4608"),
+        ("width", 0, "from 64 to 9248"),
         ("width", 640.0, "must be of type int"),
         ("width", True, "must be of type int"),
         ("frame_rate", float("nan"), "from 1 to 120"),

@@ -43,7 +43,7 @@ class BagSource(Player):
                 self._topic = chosen_topic(reader, settings.bag_topic)
         except CameraError as error:
             raise SettingError("bag", settings.bag, str(error)) from error
-        super().__init__(f"recording {self._path}", settings.frame_id, clock)
+        super().__init__(f"recording {self._path}", settings.frame_id, clock, settings.orientation)
 
     def __str__(self) -> str:
         return f"recording {self._path}, topic {self._topic}"

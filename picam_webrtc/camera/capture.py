@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.source import FrameSource
+from picam_webrtc.camera.turn import Turner
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 
@@ -223,14 +224,14 @@ def _read_on(
     source: FrameSource, handlers: _Handlers, board: _Board, stopping: threading.Event, watchdog_timeout_s: float
 ) -> None:
     """Hand on frames until `stopping`. Raises CameraError when they stop coming."""
-    last_s = time.monotonic()
+    last_s, turned = time.monotonic(), Turner()
     while not stopping.is_set():
         frame_set = source.read(min(STOP_CHECK_S, watchdog_timeout_s))
         if stopping.is_set():  # nobody expects a frame after stop()
             return
         if frame_set is not None:
             board.record_frames(frame_set)
-            _deliver(handlers, frame_set, board)
+            _deliver(handlers, turned(frame_set), board)
             last_s = time.monotonic()
         elif time.monotonic() - last_s >= watchdog_timeout_s:
             raise CameraError(f"no frame for {watchdog_timeout_s:g} s from {source}")

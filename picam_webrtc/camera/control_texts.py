@@ -22,12 +22,12 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "AfTrigger": "starts or cancels one auto-focus scan",
         "AfWindows": "x, y, width, height [sensor px] of each window that auto-focus looks at",
         "AnalogueGain": "gain of the sensor, 1 is none; 0 leaves it to auto-exposure",
-        "AwbEnable": "auto white balance; true also releases fixed ColourGains",
+        "AwbEnable": "auto white balance; true also releases fixed ColourGains and ColourTemperature",
         "AwbMode": "the light that auto white balance expects",
         "Brightness": "added to every pixel, 0 is none",
-        "ColourCorrectionMatrix": "3 x 3 matrix from the camera's RGB to standard RGB, row by row",
-        "ColourGains": "gains of red and of blue; setting them ends auto white balance",
-        "ColourTemperature": "colour of the light [K]; setting it ends auto white balance",
+        "ColourCorrectionMatrix": "3 x 3 matrix from the camera's RGB to standard RGB, by rows; needs AwbEnable false",
+        "ColourGains": "gains of red and of blue; setting them ends auto white balance and replaces ColourTemperature",
+        "ColourTemperature": "colour of the light [K]; setting it ends auto white balance and replaces ColourGains",
         "Contrast": "1 is none",
         "ExposureTime": "exposure time [us]; 0 leaves it to auto-exposure",
         "ExposureValue": "brighter or darker than auto-exposure would have it [EV]",
@@ -48,8 +48,16 @@ ARRAY_LENGTHS: Mapping[str, int] = MappingProxyType(
 )
 """For libcamera's older Python bindings, which do not tell."""
 
-HIDDEN = frozenset({"ExposureTimeMode", "AnalogueGainMode"})
-"""Picamera2 sets them itself: automatic when ExposureTime or AnalogueGain is 0, else manual."""
+HIDDEN = frozenset({"ExposureTimeMode", "AnalogueGainMode", "ScalerCrops"})
+"""Picamera2 sets the modes itself: automatic when ExposureTime or AnalogueGain is 0, else manual. ScalerCrops, one crop
+for each stream of a Raspberry Pi 5, follow from ScalerCrop."""
+
+TRIGGERS = frozenset({"AfTrigger", "AfPause"})
+"""Setting one starts, cancels, pauses or resumes something at that moment; its default says nothing."""
+
+SIGNED = frozenset({"ColourCorrectionMatrix"})
+"""libcamera's Raspberry Pi table declares 0 to 8 and takes negative numbers, without which no matrix is of use
+(src/ipa/rpi/common/ipa_base.cpp, ipaColourControls; libcamera checks no range)."""
 
 AUTOMATIC_AT_ZERO = frozenset({"ExposureTime", "AnalogueGain"})
 """0 is below their range and means that auto-exposure decides."""

@@ -4,21 +4,21 @@ Picamera2 takes a wrong-typed value without a word and its event loop dies of it
 and range are checked here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import isfinite
 from typing import Any
 
-from picam_webrtc.camera.control_texts import ARRAY_LENGTHS, AUTOMATIC_AT_ZERO, DESCRIPTIONS, HIDDEN
+from picam_webrtc.camera.control_texts import ARRAY_LENGTHS, AUTOMATIC_AT_ZERO, DESCRIPTIONS, HIDDEN, SIGNED, TRIGGERS
 from picam_webrtc.errors import SettingError
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 RECTANGLE = 4
 """Numbers of a rectangle: x, y, width, height."""
 
-ControlValue = bool | int | float | tuple[int, ...] | tuple[float, ...]
-"""() is an array control that is left to the camera."""
+ControlValue = bool | int | float | tuple[int, ...] | tuple[float, ...] | None
+"""None and, for an array control, () are what nobody has set: unknown, and left to the camera."""
 
 
 class Kind(Enum):
@@ -51,7 +51,9 @@ class Control:
         text = DESCRIPTIONS.get(self.name, f"libcamera's control {self.name}")
         if self.choices:
             text += f" ({', '.join(f'{number}: {name}' for number, name in sorted(self.choices.items()))})"
-        return f"{text}; empty leaves it to the camera" if self.is_array else text
+        if self.is_array:
+            return f"{text}; empty leaves it to the camera"
+        return f"{text}; not set leaves it to the camera" if self.initial is None else text
 
     @property
     def is_array(self) -> bool:
@@ -63,21 +65,32 @@ class Control:
         return 0 if self.name in AUTOMATIC_AT_ZERO else self.minimum
 
     @property
+    def is_trigger(self) -> bool:
+        """Whether setting it makes something happen, each time, rather than become so."""
+        return self.name in TRIGGERS
+
+    @property
     def initial(self) -> ControlValue:
         """What the camera does unless told otherwise, as far as libcamera says it."""
         if self.is_array:
             return ()
+        if self.name in AUTOMATIC_AT_ZERO:
+            return 0 if self.kind is Kind.INT else 0.0
+        if self.default is None or self.is_trigger:
+            return None
         if self.kind is Kind.BOOL:
             return bool(self.default)
-        number = 0 if self.default is None or self.name in AUTOMATIC_AT_ZERO else self.default
-        low = number if self.lowest is None else max(number, self.lowest)
-        inside = low if self.maximum is None else min(low, self.maximum)
-        return int(inside) if self.kind is Kind.INT else float(inside)
+        return int(self.default) if self.kind is Kind.INT else float(self.default)
 
     def check(self, value: object) -> ControlValue:
-        """`value` in the control's type. Raises SettingError saying what would be right."""
+        """`value` in the control's type; None leaves it to the camera.
+
+        Raises SettingError saying what would be right.
+        """
         if self.is_array:
-            return self._checked_array(value)
+            return self._checked_array(() if value is None else value)
+        if value is None:
+            return self.initial
         if self.kind is Kind.BOOL:
             if isinstance(value, bool):
                 return value
@@ -106,7 +119,7 @@ class Control:
         low, high = self.minimum, self.maximum
         if (low is not None and number < low) or (high is not None and number > high):
             zero = " (or 0: automatic)" if self.name in AUTOMATIC_AT_ZERO else ""
-            raise SettingError(self.name, value, f"must be from {low:g} to {high:g}{zero}")
+            raise SettingError(self.name, value, f"must be from {low:.9g} to {high:.9g}{zero}")
         if self.choices and number not in self.choices:
             raise SettingError(self.name, value, f"must be one of {', '.join(map(str, sorted(self.choices)))}")
 
@@ -166,7 +179,7 @@ def _control(name: str, limits: tuple[Any, Any, Any], control_id: Any) -> Contro
     elif kind is Kind.RECTANGLES:
         length = RECTANGLE
     choices = {} if kind is not Kind.INT else _choices(control_id, low, high)
-    return Control(name, kind, *_limits(kind, low, high), default, length, choices)
+    return Control(name, kind, *_limits(name, kind, low, high), default, length, choices)
 
 
 def _kind(low: Any, high: Any) -> Kind | None:
@@ -183,7 +196,9 @@ def _kind(low: Any, high: Any) -> Kind | None:
     return None
 
 
-def _limits(kind: Kind, low: Any, high: Any) -> tuple[Any, Any]:
+def _limits(name: str, kind: Kind, low: Any, high: Any) -> tuple[Any, Any]:
+    if name in SIGNED:
+        return (-high if low is not None and low >= 0 else low), high
     if kind in (Kind.INT, Kind.INTS):
         return (INT32_MIN if low is None else low), (INT32_MAX if high is None else high)
     return low, high
@@ -194,9 +209,3 @@ def _choices(control_id: Any, low: int | None, high: int | None) -> dict[int, st
     names = getattr(control_id, "enumerators", None)
     known: Mapping[int, str] = (names() if callable(names) else names) or {}
     return {n: name for n, name in known.items() if (low is None or n >= low) and (high is None or n <= high)}
-
-
-def differing(values: Mapping[str, ControlValue], controls: Iterable[Control]) -> dict[str, ControlValue]:
-    """Those of `values` that are not what the camera does anyway."""
-    initial = {control.name: control.initial for control in controls}
-    return {name: value for name, value in values.items() if name in initial and value != initial[name]}

@@ -12,9 +12,11 @@ class FrameSet:
     """The main frame, a smaller one of the same moment where the camera makes it, and the sensor's metadata.
 
     `lores` has the stamp and frame_id of `frame`. `metadata` is named as libcamera names it
-    (`ExposureTime` [us], `SensorTemperature` [°C], ...) and empty for sources without a sensor.
+    (`ExposureTime` [us], `SensorTemperature` [°C], ...) and empty for sources without a sensor. `turn` is how far the
+    frames are still to be turned clockwise [degree].
     """
 
     frame: Frame
     lores: Frame | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    turn: int = 0

@@ -6,8 +6,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from picam_webrtc.color import LIMITED_TO_FULL_CHROMA, LIMITED_TO_FULL_LUMA, as_smpte170m
 from picam_webrtc.errors import ImageError
-from picam_webrtc.frame import Frame
+from picam_webrtc.frame import ColorSpace, Frame, Pixels
 
 SIMPLEJPEG: ModuleType | None
 try:
@@ -56,12 +57,9 @@ class JpegEncoder:
 
 
 def _with_simplejpeg(library: Any, frame: Frame, quality: int) -> bytes:
-    pixels = frame.pixels
     if frame.encoding in CHROMA_ORDER and not (frame.width % 2 or frame.height % 2):
-        u, v = CHROMA_ORDER[frame.encoding]
-        luma, chroma = pixels[: frame.height], pixels[frame.height :]
-        planes = (np.ascontiguousarray(plane) for plane in (luma, chroma[:, u::2], chroma[:, v::2]))
-        return bytes(library.encode_jpeg_yuv_planes(*planes, quality=quality))
+        return bytes(library.encode_jpeg_yuv_planes(*_jpeg_planes(frame), quality=quality))
+    pixels = as_smpte170m(frame).pixels
     colorspace = SIMPLEJPEG_COLORSPACES.get(frame.encoding)
     if colorspace is None:
         pixels, colorspace = cv2.cvtColor(pixels, _conversion(frame.encoding)), "BGR"
@@ -70,8 +68,20 @@ def _with_simplejpeg(library: Any, frame: Frame, quality: int) -> bytes:
     return bytes(library.encode_jpeg(picture, quality, colorspace, subsampling))
 
 
+def _jpeg_planes(frame: Frame) -> tuple[Pixels, Pixels, Pixels]:
+    """Luma and chroma of nv12 or nv21 as JPEG has them: BT.601 in full range (ITU-T T.871)."""
+    is_jpegs = frame.color_space is ColorSpace.SYCC
+    pixels = frame.pixels if is_jpegs else as_smpte170m(frame).pixels
+    u, v = CHROMA_ORDER[frame.encoding]
+    luma, chroma = pixels[: frame.height], pixels[frame.height :]
+    y, cb, cr = (np.ascontiguousarray(plane) for plane in (luma, chroma[:, u::2], chroma[:, v::2]))
+    if is_jpegs:
+        return y, cb, cr
+    return cv2.LUT(y, LIMITED_TO_FULL_LUMA), *(cv2.LUT(plane, LIMITED_TO_FULL_CHROMA) for plane in (cb, cr))
+
+
 def _with_opencv(frame: Frame, quality: int) -> bytes:
-    pixels = frame.pixels
+    pixels = as_smpte170m(frame).pixels
     if frame.encoding not in ("bgr8", "mono8"):
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels), _conversion(frame.encoding))
     encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -6,7 +6,7 @@ from typing import Any
 
 from picam_webrtc.camera.controls import Control
 from picam_webrtc.camera.formats import ASKED_FORMATS
-from picam_webrtc.camera.picamera2 import (
+from picam_webrtc.camera.picamera2_library import (
     FOREIGN_ERRORS,
     CameraInfo,
     CameraLibrary,
@@ -14,7 +14,10 @@ from picam_webrtc.camera.picamera2 import (
     installed_library,
     list_cameras,
 )
+from picam_webrtc.camera.sensor_mode import SensorMode, modes_of, view_text
 from picam_webrtc.errors import CameraError
+from picam_webrtc.settings import CameraSettings
+from picam_webrtc.view import Size
 
 
 def listing(library: CameraLibrary) -> Iterator[str]:
@@ -37,27 +40,39 @@ def listing(library: CameraLibrary) -> Iterator[str]:
 
 def _details(library: CameraLibrary, camera: CameraInfo, device: Any) -> Iterator[str]:
     yield f"  parameter: camera:={camera.index}, camera:={camera.id} or camera:={camera.model}"
-    yield "  sensor modes:"
-    yield from (f"    {_mode_line(mode)}" for mode in _sensor_modes(device))
+    array = device.camera_properties.get("PixelArraySize")
+    yield "  sensor modes (sensor_mode:=):"
+    yield from (f"    {_mode_line(mode, array)}" for mode in _sensor_modes(device))
     yield "  formats:"
     names = {name: parameter for parameter, name in ASKED_FORMATS.items()}
     for name, sizes in library.formats(device).items():
         parameter = f" (format:={names[name]})" if name in names else ""
         yield f"    {name}{parameter}, up to {'x'.join(map(str, max(sizes, default=('?', '?'))))}"
-    yield "  controls:"
+    yield f"  controls{_configured(device)}:"
     yield from (f"    {_control_line(control)}" for control in device_controls(device))
 
 
-def _sensor_modes(device: Any) -> list[dict[str, Any]]:
+def _sensor_modes(device: Any) -> tuple[SensorMode, ...]:
     try:
-        return list(device.sensor_modes)
+        return modes_of(device.sensor_modes)
     except FOREIGN_ERRORS:  # cameras without a raw stream have none: USB, virtual
-        return []
+        return ()
 
 
-def _mode_line(mode: dict[str, Any]) -> str:
-    width, height = mode["size"]
-    return f"{width}x{height} at up to {mode.get('fps', 0):.1f} frames/s, {mode.get('format')}"
+def _mode_line(mode: SensorMode, pixel_array: Size | None) -> str:
+    view = f", sees {view_text(mode.crop, pixel_array)}" if pixel_array else ""
+    return f"{mode} at up to {mode.frame_rate:.1f} frames/s, {mode.format}{view}"
+
+
+def _configured(device: Any) -> str:
+    """Controls have the limits of a sensor mode once the camera is configured, and generic ones before."""
+    settings = CameraSettings()
+    size = settings.width, settings.height
+    try:
+        device.configure(device.create_video_configuration(main={"size": size}))
+    except FOREIGN_ERRORS:
+        return ", before the camera is configured"
+    return f" at {size[0]}x{size[1]}"
 
 
 def _control_line(control: Control) -> str:

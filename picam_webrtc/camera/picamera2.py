@@ -1,158 +1,52 @@
-"""Cameras on Picamera2; the only importer of picamera2 and libcamera, and only where it opens them."""
+"""Cameras on Picamera2."""
 
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import Clock, SystemClock
 from picam_webrtc.camera.control_set import ControlSet, Plan
-from picam_webrtc.camera.controls import Control, controls_of
 from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
 from picam_webrtc.camera.frame_set import FrameSet
+from picam_webrtc.camera.picamera2_library import (
+    FOREIGN_ERRORS,
+    CameraInfo,
+    CameraLibrary,
+    InstalledLibrary,
+    device_controls,
+    installed_library,
+    list_cameras,
+    reason,
+    select_camera,
+)
+from picam_webrtc.camera.sensor import Flips, Sensor
+from picam_webrtc.camera.sensor_mode import SensorMode, choose_mode, modes_of, parse_crop, parse_window
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import Frame, Pixels
+from picam_webrtc.frame import ColorSpace, Frame
 from picam_webrtc.settings import CameraSettings
+
+__all__ = [
+    "FOREIGN_ERRORS",
+    "CameraInfo",
+    "CameraLibrary",
+    "InstalledLibrary",
+    "Picamera2Source",
+    "device_controls",
+    "installed_library",
+    "list_cameras",
+    "select_camera",
+]
 
 logger = logging.getLogger(__name__)
 
-BUFFER_COUNT = 4
-"""One being filled, one queued, one being copied, one spare; more only cost memory."""
 US_PER_S = 1_000_000
 CANCEL_TIMEOUT_S = 0.5
-FOREIGN_ERRORS = (RuntimeError, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
-"""What Picamera2 raises for a camera that is gone, busy or refuses a configuration; it has no class of its own."""
-
-
-class CameraLibrary(Protocol):
-    """What is needed of Picamera2's module; tests and virtual cameras bring their own."""
-
-    def cameras(self) -> Sequence[Mapping[str, Any]]:
-        """`Picamera2.global_camera_info()`: one mapping per camera with `Id`, `Model`, ..."""
-
-    def open(self, index: int) -> Any:
-        """An opened `Picamera2` object."""
-
-    def transform(self, hflip: bool, vflip: bool) -> Any:
-        """A `libcamera.Transform`."""
-
-    def mapped(self, request: Any, stream: str) -> AbstractContextManager[Pixels]:
-        """The memory of one stream of a completed request, one-dimensional uint8, while the context is open."""
-
-    def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
-        """libcamera's names of the pixel formats of an opened camera's main stream, each with its sizes [px]."""
-
-    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
-        """The same of a camera's sensor, which is not opened for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraInfo:
-    """One attached camera, as `index` finds it."""
-
-    index: int
-    id: str
-    model: str
-
-    def __str__(self) -> str:
-        return f"camera {self.index}, {self.model} ({self.id})"
-
-
-def installed_library() -> CameraLibrary:
-    """The installed Picamera2. Raises CameraError when it cannot be imported."""
-    try:
-        import libcamera
-        import picamera2
-    except (ImportError, *FOREIGN_ERRORS) as error:
-        hint = "install it with `sudo apt install python3-picamera2` (docs/raspberry-pi.md)"
-        raise CameraError(f"Picamera2 cannot be imported ({error}); {hint}") from error
-    return InstalledLibrary(picamera2.Picamera2, picamera2.MappedArray, libcamera)
-
-
-class InstalledLibrary:
-    """Picamera2 as it is, or a class derived from it."""
-
-    def __init__(self, camera_class: Any, mapped_array: Any, libcamera: Any) -> None:
-        self._camera_class = camera_class
-        self._mapped_array = mapped_array
-        self._libcamera = libcamera
-
-    def cameras(self) -> Sequence[Mapping[str, Any]]:
-        return list(self._camera_class.global_camera_info())
-
-    def open(self, index: int) -> Any:
-        return self._camera_class(index)
-
-    @contextmanager
-    def mapped(self, request: Any, stream: str) -> Iterator[Pixels]:
-        with self._mapped_array(request, stream, reshape=False, write=False) as mapped:
-            yield mapped.array
-
-    def transform(self, hflip: bool, vflip: bool) -> Any:
-        return self._libcamera.Transform(hflip=hflip, vflip=vflip)
-
-    def formats(self, device: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
-        return self._formats(device.camera, self._libcamera.StreamRole.VideoRecording)
-
-    def raw_formats(self, camera_id: str) -> Mapping[str, Sequence[tuple[int, int]]]:
-        cameras = self._libcamera.CameraManager.singleton().cameras
-        return self._formats(next(one for one in cameras if one.id == camera_id), self._libcamera.StreamRole.Raw)
-
-    def _formats(self, camera: Any, role: Any) -> Mapping[str, Sequence[tuple[int, int]]]:
-        formats = camera.generate_configuration([role]).at(0).formats
-        return {
-            str(name): [(size.width, size.height) for size in formats.sizes(name)] for name in formats.pixel_formats
-        }
-
-
-def device_controls(device: Any) -> tuple[Control, ...]:
-    """The controls of an opened camera."""
-    ids = {name: control_id for name, (control_id, _) in device.camera_ctrl_info.items()}
-    return controls_of(device.camera_controls, ids)
-
-
-def list_cameras(library: CameraLibrary) -> tuple[CameraInfo, ...]:
-    """All cameras that Picamera2 sees, in its order. Raises CameraError when it cannot tell."""
-    try:
-        found = library.cameras()
-    except FOREIGN_ERRORS as error:
-        raise CameraError(f"Picamera2 cannot list cameras: {error}") from error
-    return tuple(
-        CameraInfo(index, str(camera["Id"]), str(camera.get("Model", "unknown"))) for index, camera in enumerate(found)
-    )
-
-
-def sensor_modes(library: CameraLibrary, camera: CameraInfo) -> list[str]:
-    """Sizes [px] and formats that the sensor itself gives; none for cameras without a raw stream: USB, virtual."""
-    try:
-        formats = library.raw_formats(camera.id)
-    except FOREIGN_ERRORS:
-        return []
-    return [f"{width}x{height} {name}" for name, sizes in formats.items() for width, height in sizes]
-
-
-def select_camera(cameras: Sequence[CameraInfo], wanted: str) -> CameraInfo:
-    """The camera with that index, id or part of its model's name; the first for "".
-
-    Raises CameraError when there is no camera at all, SettingError when none is meant or several are.
-    """
-    if not cameras:
-        raise CameraError("Picamera2 sees no camera: check the cable and `rpicam-hello --list-cameras`")
-    if not wanted:
-        return cameras[0]
-    exact = [camera for camera in cameras if wanted in (str(camera.index), camera.id)]
-    chosen = exact
-    if not exact and not wanted.isdigit():  # a number is an index: 7 does not mean an imx708
-        chosen = [camera for camera in cameras if wanted.lower() in camera.model.lower()]
-    if len(chosen) == 1:
-        return chosen[0]
-    problem = f"{len(chosen)} cameras match, give an index or an id" if chosen else "no such camera"
-    raise SettingError("camera", wanted, f"{problem}; there are: {'; '.join(map(str, cameras))}")
+AF_METERING_WINDOWS = 1
+HALF_TURN = 180
 
 
 class Picamera2Source:
@@ -163,18 +57,26 @@ class Picamera2Source:
 
     def __init__(self, settings: CameraSettings, library: CameraLibrary, clock: Clock | None = None) -> None:
         """Raises CameraError when there is no camera, SettingError when not the wanted one."""
+        if settings.tuning_file:  # libcamera reads it when it looks for cameras
+            library.use_tuning(settings.tuning_file)
         self.camera = select_camera(list_cameras(library), settings.camera)
         self._settings = settings
         self._library = library
         self._clock = clock or SystemClock()
         self._device: Any = None
         self._job: Any = None
+        self._job_done = threading.Event()
         self._streams: dict[str, StreamLayout] = {}
         self._pools: dict[str, BufferPool] = {}
+        self._modes: tuple[SensorMode, ...] = ()
+        self._sensor: Sensor | None = None
+        self._color_space = ColorSpace.SMPTE170M
+        self._said: set[str] = set()
         self._period_us = round(US_PER_S / settings.frame_rate)
         self._controls: ControlSet | None = None
         self._controls_lock = threading.Lock()  # they are changed on any thread and sent on the reading one
         self._unsent: dict[str, Any] = {}
+        self.on_controls: Callable[[ControlSet], object] = _nobody
 
     def __str__(self) -> str:
         main = self._streams.get("main")
@@ -189,16 +91,19 @@ class Picamera2Source:
         return US_PER_S / shortest_us
 
     def probe(self) -> ControlSet:
-        """Open the camera for a moment to learn its controls, for plans to `apply`. Raises CameraError."""
+        """Configure the camera for a moment to learn its controls, for plans to `apply`.
+
+        Raises CameraError, and SettingError for a sensor mode, crop or window that it does not have.
+        """
         try:
-            device = self._library.open(self.camera.index)
+            device = self._open_device()
             try:
-                self._controls = ControlSet(device_controls(device), self._period_us)
+                device.configure(self._configuration(device))
+                return self._learn(device)
             finally:
                 device.close()
         except FOREIGN_ERRORS as error:
-            raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
-        return self._controls
+            raise CameraError(f"{self.camera} does not open: {reason(error)}") from error
 
     def apply(self, plan: Plan) -> None:
         """Make changes that `ControlSet.plan` approved: with the next frame, or when the camera is opened next."""
@@ -207,25 +112,30 @@ class Picamera2Source:
                 self._unsent.update(self._controls.commit(plan))
 
     def open(self) -> None:
+        known = self._controls is not None
         try:
-            self._device = self._library.open(self.camera.index)
-            self._device.configure(self._configuration())
-            self._read_back(self._device.camera_configuration())
-            self._device.start()
+            device = self._device = self._open_device()
+            device.configure(self._configuration(device))
+            self._read_back(device.camera_configuration())
+            controls = self._learn(device)
+            device.set_controls(self._first_controls(device, controls))
+            device.start()
             self._request_next()
-        except (CameraError, *FOREIGN_ERRORS) as error:
+        except (CameraError, SettingError, *FOREIGN_ERRORS) as error:
             self._close_quietly()
-            raise CameraError(f"{self.camera} does not open: {_reason(error)}") from error
+            raise CameraError(f"{self.camera} does not open: {reason(error)}") from error
+        if not known:
+            self.on_controls(controls)
 
     def read(self, timeout_s: float) -> FrameSet | None:
         if self._job is None:
             raise CameraError(f"{self.camera} is not open")
-        try:
-            request = self._job.get_result(timeout=timeout_s)
-        except (TimeoutError, concurrent.futures.TimeoutError):
+        if not self._job_done.wait(timeout_s):
             return None  # the job stays queued, and the next read waits for it again
+        try:
+            request = self._job.get_result()
         except (concurrent.futures.CancelledError, *FOREIGN_ERRORS) as error:
-            raise CameraError(f"{self.camera} failed: {_reason(error)}") from error
+            raise CameraError(f"{self.camera} failed: {reason(error)}") from error
         return self._frame_set(request)
 
     def close(self) -> None:
@@ -234,36 +144,101 @@ class Picamera2Source:
         if device is None:
             return
         try:
-            device.cancel_all_and_flush()
-            _release_result(job)
-            device.close()
+            try:
+                self._cancel(device, job)
+            finally:
+                device.close()
         except FOREIGN_ERRORS as error:
-            raise CameraError(f"{self.camera} does not close: {_reason(error)}") from error
+            raise CameraError(f"{self.camera} does not close: {reason(error)}") from error
 
-    def _configuration(self) -> Any:
-        settings, device = self._settings, self._device
+    def _open_device(self) -> Any:
+        """The camera by its id: indices change when cameras come and go."""
+        settings, library = self._settings, self._library
+        if settings.hdr != "unchanged":
+            library.set_sensor_hdr(self.camera.id, settings.hdr == "on")
+        found = [camera.index for camera in list_cameras(library) if camera.id == self.camera.id]
+        if not found:
+            raise CameraError(f"{self.camera} is not there any more")
+        return library.open(found[0])
+
+    @property
+    def _turn_left(self) -> int:
+        """A sensor can be read backwards, which is half a turn, but not by columns."""
+        orientation = self._settings.orientation
+        return 0 if orientation == HALF_TURN else orientation
+
+    @property
+    def _flips(self) -> Flips:
+        settings = self._settings
+        return Flips(settings.hflip, settings.vflip, settings.orientation - self._turn_left)
+
+    def _configuration(self, device: Any) -> Any:
+        settings = self._settings
         options: dict[str, Any] = {}
         if settings.lores_width:
             options["lores"] = {"format": "YUV420", "size": (settings.lores_width, settings.lores_height)}
-        if settings.hflip or settings.vflip:
-            options["transform"] = self._library.transform(settings.hflip, settings.vflip)
+        backwards = self._flips.read_backwards
+        if any(backwards):
+            options["transform"] = self._library.transform(*backwards)
+        if settings.sensor_mode:
+            if not self._modes:  # Picamera2 configures the camera for each of them to learn it
+                self._modes = modes_of(device.sensor_modes)
+            size = settings.width, settings.height
+            mode = choose_mode(settings.sensor_mode, self._modes, size, settings.frame_rate)
+            # As a raw stream, and not as `sensor`, which Picamera2 has since 0.3.13 only.
+            options["raw"] = {"size": mode.size, "format": mode.format}
+        period = (self._period_us, self._period_us)
         return device.create_video_configuration(
             main={"format": ASKED_FORMATS[settings.format], "size": (settings.width, settings.height)},
-            buffer_count=BUFFER_COUNT,
+            colour_space=self._library.color_space(ColorSpace.SMPTE170M),
+            buffer_count=settings.buffer_count,
             queue=False,
             display=None,
             encode=None,
-            controls={name: value for name, value in self._first_controls() if name in device.camera_controls},
+            controls={"FrameDurationLimits": period} if "FrameDurationLimits" in device.camera_controls else {},
             **options,
         )
 
-    def _first_controls(self) -> Iterable[tuple[str, Any]]:
-        controls: dict[str, Any] = {"FrameDurationLimits": (self._period_us, self._period_us)}
+    def _learn(self, device: Any) -> ControlSet:
+        """The configured camera's geometry and, the first time, its controls. Raises SettingError."""
+        configuration, table = device.camera_configuration(), device.camera_controls
+        self._sensor = Sensor.of(device.camera_properties, table, configuration, self._flips)
+        if self._sensor is not None:
+            self._say_once(f"{self.camera} shows {self._sensor.text}")
+        if "FrameDurationLimits" in table and (shortest_us := table["FrameDurationLimits"][0]) > self._period_us:
+            most = US_PER_S / shortest_us
+            rate = f"{self._settings.frame_rate:g}"
+            note = f"{self.camera} gives at most {most:.1f} frames/s in this sensor mode, not {rate}"
+            self._say_once(note, logging.WARNING)
         with self._controls_lock:
+            if self._controls is None:
+                self._controls = self._new_controls(device, configuration)
+            return self._controls
+
+    def _new_controls(self, device: Any, configuration: Mapping[str, Any]) -> ControlSet:
+        preset = {name: int(value) for name, value in configuration["controls"].items() if name == "NoiseReductionMode"}
+        controls = ControlSet(device_controls(device), self._period_us, preset)
+        if self._sensor is not None:
+            crop = parse_crop(self._settings.crop, self._sensor.whole, self._sensor.limits)
+            window = parse_window(self._settings.af_window, crop or self._sensor.whole)
+            given: dict[str, object] = {"ScalerCrop": crop} if crop else {}
+            given |= {"AfMetering": AF_METERING_WINDOWS, "AfWindows": window} if window else {}
+            controls.commit(controls.plan(given))
+        elif self._settings.crop or self._settings.af_window:
+            raise SettingError("crop", self._settings.crop, "this camera does not tell the geometry of its sensor")
+        return controls
+
+    def _first_controls(self, device: Any, controls: ControlSet) -> dict[str, Any]:
+        """What the configured camera is told before it starts: all that the parameters say, and what was triggered."""
+        table = device.camera_controls
+        with self._controls_lock:
+            triggered = {name: value for name, value in self._unsent.items() if controls.controls[name].is_trigger}
             self._unsent = {}
-            if self._controls is not None:
-                controls.update(self._controls.all_for_camera())
-        return controls.items()
+            first = {"FrameDurationLimits": (self._period_us, self._period_us)} | controls.all_for_camera() | triggered
+        if "ScalerCrop" in first and "ScalerCrops" in table:
+            # Picamera2's configure() has set these on a Raspberry Pi 5, and they would win.
+            first["ScalerCrops"] = [first.pop("ScalerCrop")] * len(self._streams)
+        return {name: value for name, value in first.items() if name in table}
 
     def _send_controls(self) -> None:
         with self._controls_lock:
@@ -275,21 +250,35 @@ class Picamera2Source:
         """Learn what libcamera made of the request: it adjusts formats and sizes without a word."""
         names = ("main", "lores") if self._settings.lores_width else ("main",)
         before, self._streams = self._streams, {name: layout_of(configuration[name]) for name in names}
-        if self._streams == before:  # said already
-            return
-        self._pools = {name: BufferPool(layout.shape) for name, layout in self._streams.items()}
+        self._read_back_colors(configuration)
+        if self._streams != before:
+            self._pools = {name: BufferPool(layout.shape) for name, layout in self._streams.items()}
         main, settings = self._streams["main"], self._settings
         if (main.width, main.height) != (settings.width, settings.height):
-            logger.warning(
-                "%s gives %dx%d, not %dx%d", self.camera, main.width, main.height, settings.width, settings.height
-            )
+            asked = f"{settings.width}x{settings.height}"
+            self._say_once(f"{self.camera} gives {main.width}x{main.height}, not {asked}", logging.WARNING)
         if main.format != ASKED_FORMATS[settings.format]:
-            logger.warning("%s gives %s, not format %s", self.camera, main.encoding, settings.format)
+            self._say_once(f"{self.camera} gives {main.encoding}, not format {settings.format}", logging.WARNING)
+
+    def _read_back_colors(self, configuration: Mapping[str, Any]) -> None:
+        given = self._library.color_space_of(configuration.get("colour_space"))
+        self._color_space = given or ColorSpace.SMPTE170M
+        if given not in (None, ColorSpace.SMPTE170M):
+            note = "each YUV picture is converted, which costs time: a bgr or rgb format does not need that"
+            self._say_once(f"{self.camera} gives colours in {given.value}; {note}", logging.WARNING)
+
+    def _say_once(self, text: str, level: int = logging.INFO) -> None:
+        """Not at each opening."""
+        if text not in self._said:
+            self._said.add(text)
+            logger.log(level, "%s", text)
 
     def _request_next(self) -> None:
         # Asked for before the frame is due and before the last one is dealt with: with queue=False a
-        # frame that nobody waits for is dropped.
-        self._job = self._device.capture_request(wait=False)
+        # frame that nobody waits for is dropped. Waited for by an event: a job's own result could not be
+        # waited for with a limit before Picamera2 0.3.17.
+        done = self._job_done = threading.Event()
+        self._job = self._device.capture_request(wait=False, signal_function=lambda _: done.set())
 
     def _frame_set(self, request: Any) -> FrameSet:
         try:
@@ -297,19 +286,31 @@ class Picamera2Source:
             self._request_next()
             metadata = request.get_metadata()
             stamp = stamp_ns(metadata, self._clock)
-            frames = {name: self._frame(request, name, stamp) for name in self._streams}
+            frames = {name: self._frame(request, name, stamp, metadata) for name in self._streams}
         except FOREIGN_ERRORS as error:
-            raise CameraError(f"{self.camera} gave an unusable frame: {_reason(error)}") from error
+            raise CameraError(f"{self.camera} gave an unusable frame: {reason(error)}") from error
         finally:
             request.release()
-        return FrameSet(frames["main"], frames.get("lores"), metadata)
+        return FrameSet(frames["main"], frames.get("lores"), metadata, self._turn_left)
 
-    def _frame(self, request: Any, name: str, stamp: int) -> Frame:
+    def _frame(self, request: Any, name: str, stamp: int, metadata: Mapping[str, Any]) -> Frame:
         layout, pixels = self._streams[name], self._pools[name].take()
         with self._library.mapped(request, name) as buffer:
             layout.copy(buffer, pixels)
         pixels.flags.writeable = False
-        return Frame(pixels, layout.encoding, stamp, self._settings.frame_id)
+        view = self._sensor.view(name, metadata) if self._sensor is not None else None
+        return Frame(pixels, layout.encoding, stamp, self._settings.frame_id, self._color_space, view)
+
+    def _cancel(self, device: Any, job: Any) -> None:
+        """Take back the job that waits, and give back the request that it may have got just before.
+
+        Before Picamera2 0.3.20 a job cannot be taken back; it ends with the device.
+        """
+        if hasattr(device, "cancel_all_and_flush"):
+            device.cancel_all_and_flush()
+            _release_result(job, timeout=CANCEL_TIMEOUT_S)
+        elif self._job_done.is_set():
+            _release_result(job)
 
     def _close_quietly(self) -> None:
         try:
@@ -318,18 +319,14 @@ class Picamera2Source:
             logger.warning("After a failed opening: %s", error)
 
 
-def _release_result(job: Any) -> None:
-    """Give back the request that a job may have got just before it was cancelled."""
+def _release_result(job: Any, **timeout: float) -> None:
     if job is None:
         return
     try:
-        job.get_result(timeout=CANCEL_TIMEOUT_S).release()
+        job.get_result(**timeout).release()
     except (concurrent.futures.CancelledError, TimeoutError, *FOREIGN_ERRORS) as error:
         logger.debug("No request to give back: %s", error)
 
 
-def _reason(error: BaseException) -> str:
-    """Picamera2 wraps causes: the innermost one tells what happened."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{error}" or type(error).__name__
+def _nobody(_: ControlSet) -> None:
+    """Nobody asked to hear of controls that are learnt late."""

@@ -17,13 +17,14 @@ Picture = tuple[float, Pixels, str]
 
 class Player(ABC):
     """A source whose pictures come from the endless generator `_play`; each is stamped with the time at which it is
-    shown. `name` says what is played, for errors.
+    shown. `name` says what is played, for errors; `turn` is how far it is to be turned clockwise [degree].
     """
 
     frame_rate = None
 
-    def __init__(self, name: str, frame_id: str, clock: Clock | None = None) -> None:
+    def __init__(self, name: str, frame_id: str, clock: Clock | None = None, turn: int = 0) -> None:
         self._name = name
+        self._turn = turn
         self._frame_id = frame_id
         self._clock = clock or SystemClock()
         self._pictures: Generator[Picture, None, None] | None = None
@@ -53,7 +54,7 @@ class Player(ABC):
         if late_ns > LATE_NS:
             self._start_ns += late_ns
         self._next = None
-        return FrameSet(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id))
+        return FrameSet(Frame(pixels, encoding, self._clock.realtime_ns(), self._frame_id), turn=self._turn)
 
     def close(self) -> None:
         if self._pictures is not None:

@@ -1,17 +1,26 @@
 """Where frames come from: the one interface, and the choice between its implementations."""
 
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
+from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.bag import BagSource
+from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source, installed_library
+from picam_webrtc.camera.seen import SeenCamera
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import CameraError, SettingError
+from picam_webrtc.frame import TEST_PATTERN_FRAME_ID
 from picam_webrtc.settings import CameraSettings
+from picam_webrtc.view import QUARTER_TURNS
 
 logger = logging.getLogger(__name__)
+
+NO_CAMERA = "TEST PATTERN - NO CAMERA"
 
 
 class FrameSource(Protocol):
@@ -32,6 +41,20 @@ class FrameSource(Protocol):
 
     def close(self) -> None:
         """Free the camera; does nothing when it is closed. Raises CameraError when it cannot be freed."""
+
+
+@runtime_checkable
+class ControlledSource(Protocol):
+    """A source whose camera has controls. `on_controls` is called when they are learnt by opening it, where `probe`
+    could not learn them before; on the thread that opens.
+    """
+
+    on_controls: Callable[[ControlSet], object]
+
+    def probe(self) -> ControlSet:
+        """Learn the controls. Raises CameraError, and SettingError for what the camera cannot be set to."""
+
+    def apply(self, plan: Plan) -> None: ...
 
 
 def make_source(settings: CameraSettings, library: CameraLibrary | None = None) -> FrameSource:
@@ -64,6 +87,8 @@ def check_sizes(settings: CameraSettings) -> None:
     for name in ("width", "height", "lores_width", "lores_height"):
         if getattr(settings, name) % 2:
             raise SettingError(name, getattr(settings, name), "must be even: colour is shared by pairs of pixels")
+    if settings.orientation not in QUARTER_TURNS:
+        raise SettingError("orientation", settings.orientation, f"must be one of {', '.join(map(str, QUARTER_TURNS))}")
     if bool(settings.lores_width) != bool(settings.lores_height):
         name = "lores_height" if settings.lores_width else "lores_width"
         raise SettingError(name, 0, "give both lores_width and lores_height, or neither")
@@ -73,10 +98,43 @@ def check_sizes(settings: CameraSettings) -> None:
 
 
 def _automatic(settings: CameraSettings, library: CameraLibrary | None) -> FrameSource:
-    try:
+    """The camera that Picamera2 sees. Without one the test pattern, as on a developer's machine; but where Picamera2
+    is, or a camera was seen before, one is expected, looked for and warned of.
+    """
+    seen = SeenCamera.of(settings.camera_name)
+
+    def find() -> Picamera2Source:
         source = Picamera2Source(settings, library or installed_library())
+        seen.remember(f"{source.camera.model} {source.camera.id}")
+        return source
+
+    try:
+        camera = find()
     except CameraError as error:
-        logger.info("Source auto takes the test pattern: %s", error)
-        return TestPatternSource(settings)
-    logger.info("Source auto takes Picamera2: it sees %s", source.camera)
-    return source
+        return _without_camera(settings, find, str(error), expected=_is_expected(seen, library))
+    logger.info("Source auto takes Picamera2: it sees %s", camera.camera)
+    return camera
+
+
+def _is_expected(seen: SeenCamera, library: CameraLibrary | None) -> bool:
+    if seen.recall() or library is not None:
+        return True
+    try:
+        installed_library()
+    except CameraError:
+        return False
+    return True
+
+
+def _without_camera(
+    settings: CameraSettings, find: Callable[[], Picamera2Source], missing: str, expected: bool
+) -> FrameSource:
+    pattern = TestPatternSource(replace(settings, frame_id=TEST_PATTERN_FRAME_ID), label=NO_CAMERA)
+    if settings.test_pattern == "never":
+        logger.warning("Source auto finds no camera, and looks for it: %s", missing)
+        return AutomaticSource(find, None, missing)
+    if expected:
+        logger.warning("Source auto takes the test pattern until a camera comes: %s", missing)
+        return AutomaticSource(find, pattern, missing)
+    logger.info("Source auto takes the test pattern: %s", missing)
+    return pattern

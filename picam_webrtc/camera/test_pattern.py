@@ -32,14 +32,15 @@ class TestPatternSource:
 
     bgr8. Frames are due at absolute times, so the rate does not drift; a frame that comes too late to
     be of use is skipped, never made up for by a burst. Numbers count the frames made and go on
-    after a reopening.
+    after a reopening. A `label` stands across the bars.
     """
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
-    def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: CameraSettings, clock: Clock | None = None, label: str = "") -> None:
+        self._label = label
         self._width, self._height = settings.width, settings.height
-        self._frame_id = settings.frame_id
+        self._frame_id, self._turn = settings.frame_id, settings.orientation
         self.frame_rate = settings.frame_rate
         self._period_ns = int(NS_PER_S / settings.frame_rate)
         self._clock = clock or SystemClock()
@@ -52,7 +53,7 @@ class TestPatternSource:
         return f"test pattern, {self._width}x{self._height} bgr8 at {self.frame_rate:g} frames/s"
 
     def open(self) -> None:
-        self._canvas = _Canvas(self._width, self._height)
+        self._canvas = _Canvas(self._width, self._height, self._label)
         self._due_ns = self._clock.monotonic_ns()
 
     def read(self, timeout_s: float) -> FrameSet | None:
@@ -66,7 +67,7 @@ class TestPatternSource:
         self._code.write(pixels, PatternCode.of(self._frame_number, stamp_ns))
         pixels.flags.writeable = False
         self._frame_number += 1
-        return FrameSet(Frame(pixels, "bgr8", stamp_ns, self._frame_id))
+        return FrameSet(Frame(pixels, "bgr8", stamp_ns, self._frame_id), turn=self._turn)
 
     def close(self) -> None:
         self._canvas = None
@@ -79,10 +80,11 @@ class TestPatternSource:
 class _Canvas:
     """Buffers that show the background already; only what moves is drawn."""
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, label: str = "") -> None:
         self._lane = slice(height * 5 // 8, height * 5 // 8 + min(height // 8, width // 4))
         self._caption = slice(height * 7 // 8, height)
         self._background = _background(width, height, self._lane, self._caption)
+        _write_label(self._background[height // 4 : self._lane.start], label)
         self._ball = _ball(self._lane.stop - self._lane.start)
         self._glyphs = _glyphs((height - self._caption.start) // 2, width // (CAPTION_LENGTH + 2))
         self._pool = BufferPool(self._background.shape, lambda pixels: np.copyto(pixels, self._background))
@@ -118,6 +120,20 @@ def _background(width: int, height: int, lane: slice, caption: slice) -> Pixels:
     pixels[lane] = LANE_BGR
     pixels[caption] = 0
     return pixels
+
+
+def _write_label(pixels: Pixels, label: str) -> None:
+    """In the middle of `pixels`, as wide as fits, on a ground of its own."""
+    if not label:
+        return
+    height, width = pixels.shape[:2]
+    scale = 0.9 * width / cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, 1, 1)[0][0]
+    scale = min(scale, 0.5 * height / LETTER_HEIGHT_PX)
+    weight = max(1, round(scale * 2))
+    (text_width, text_height), below = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
+    left, base = (width - text_width) // 2, (height + text_height) // 2
+    pixels[max(0, base - text_height - below) : base + below, max(0, left - below) : left + text_width + below] = 0
+    cv2.putText(pixels, label, (left, base), cv2.FONT_HERSHEY_SIMPLEX, scale, CAPTION_BGR, weight, cv2.LINE_AA)
 
 
 def _ball(size: int) -> Pixels:

@@ -25,7 +25,7 @@ class VideoFileSource(Player):
         self._path = checked_path(settings.video_file)
         self._fit = Fit(settings.width, settings.height)
         self._still_rate = settings.frame_rate
-        super().__init__(f"video file {self._path}", settings.frame_id, clock)
+        super().__init__(f"video file {self._path}", settings.frame_id, clock, settings.orientation)
 
     def __str__(self) -> str:
         return f"video file {self._path}, {self._fit.width}x{self._fit.height} bgr8"

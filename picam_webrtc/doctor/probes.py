@@ -80,7 +80,7 @@ def encoders(devices: str) -> dict[str, str]:
 
 def cameras(_: str) -> list[dict[str, Any]]:
     """Every camera, with the modes of its sensor. None is opened: whoever uses them is not disturbed."""
-    from picam_webrtc.camera.picamera2 import installed_library, list_cameras, sensor_modes
+    from picam_webrtc.camera.picamera2_library import installed_library, list_cameras, sensor_modes
 
     library = installed_library()
     return [{"camera": str(one), "modes": sensor_modes(library, one)} for one in list_cameras(library)]

@@ -151,7 +151,10 @@ def fast_dds(libraries: list[str]) -> FastDds | None:
 
 
 def profile_in_force(generation: FastDds, environment: Mapping[str, str], folder: Path) -> tuple[Finding, Path | None]:
-    """How images travel between nodes that are started in `folder`; with it the profile that asks for memory."""
+    """How images travel between nodes that are started in `folder`; with it the profile that asks for memory.
+
+    The rules are those of ros/process/shared_memory.py, by which nodes choose it.
+    """
     check = "Fast DDS profile"
     chosen = chosen_by_user(generation, environment, folder)
     if chosen is not None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from picam_webrtc.color import as_smpte170m
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
 from picam_webrtc.inference.tensors import Array, ImageInput, Tensor
@@ -46,6 +47,7 @@ def drawable(frame: Frame) -> Frame:
     check_pixels(frame)
     if frame.encoding in DRAWABLE:
         return frame
+    frame = as_smpte170m(frame)
     try:
         pixels = cv2.cvtColor(np.ascontiguousarray(frame.pixels), TO_BGR[frame.encoding])
     except cv2.error as error:

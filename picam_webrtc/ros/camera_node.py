@@ -1,15 +1,18 @@
 """camera_node: a frame source as `image_raw` and its siblings, open only while somebody subscribes."""
 
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from rclpy.node import Node
 
+from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.capture import Capture
+from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.figures import FrameFigures
-from picam_webrtc.camera.picamera2 import CameraLibrary, Picamera2Source
-from picam_webrtc.camera.source import FrameSource, make_source
-from picam_webrtc.errors import CameraError
+from picam_webrtc.camera.picamera2 import CameraLibrary
+from picam_webrtc.camera.source import ControlledSource, FrameSource, make_source
+from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera.camera_stream import CameraStream
@@ -30,6 +33,7 @@ class CameraNode:
         self, node: Node, parameters: NodeParameters[CameraSettings], source: FrameSource, local: LocalTopics
     ) -> None:
         settings = parameters.settings
+        self._source = source
         self._stamps = StampClock(node)
         self._figures = FrameFigures(lambda: source.frame_rate, lambda: parameters.settings.frequency_tolerance)
         self._calibrations = CalibrationStore(node, settings)
@@ -58,6 +62,7 @@ class CameraNode:
 
     def _publish(self, frame: Frame) -> None:
         self._figures.record(frame.stamp_ns, time.time_ns())
+        self._calibrations.observe_main(frame)
         self._streams[0].publish(self._stamps.to_ros(frame))
 
     def _publish_lores(self, frame: Frame) -> None:
@@ -65,7 +70,8 @@ class CameraNode:
 
     def report(self) -> Report:
         """The camera's health; from any thread."""
-        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()))
+        notice = self._source.notice if isinstance(self._source, AutomaticSource) else ""
+        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()), notice)
 
     def close(self) -> None:
         self._demand.close()
@@ -74,14 +80,24 @@ class CameraNode:
         self._calibrations.close()
 
 
-def declare_controls(node: Node, source: FrameSource) -> None:
-    """Make parameters of the camera's controls, where the source has any. Raises SettingError."""
-    if not isinstance(source, Picamera2Source):
+def declare_controls(node: Node, source: FrameSource, call_soon: Callable[[Callable[[], None]], None]) -> None:
+    """Make parameters of the camera's controls, where the source has any; with `call_soon`, which calls on the thread
+    that spins, when the camera opens for the first time if it does not now. Raises SettingError.
+    """
+    if not isinstance(source, ControlledSource):
         return
+
+    def declare(controls: ControlSet) -> None:
+        try:
+            ControlParameters(node, source.apply, controls)
+        except SettingError as error:
+            node.get_logger().error(str(error))
+
     try:
         controls = source.probe()
     except CameraError as error:  # in use or unplugged now: capture will try again, and again
-        node.get_logger().warning(f"The camera's controls are no parameters until the next start: {error}")
+        node.get_logger().warning(f"The camera's controls are no parameters until it opens: {error}")
+        source.on_controls = lambda controls: call_soon(lambda: declare(controls))
         return
     ControlParameters(node, source.apply, controls)
 
@@ -93,7 +109,7 @@ async def wire(
     forward_logs(stack, node, "camera")
     parameters = NodeParameters(node, CameraSettings)
     source = make_source(parameters.settings, library)
-    declare_controls(node, source)
+    declare_controls(node, source, runtime.call_soon)
 
     async def capture(inner: AsyncExitStack) -> CameraNode:
         camera = CameraNode(node, parameters, source, local)

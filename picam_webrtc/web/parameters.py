@@ -20,11 +20,14 @@ MAX_BODY_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ParameterDescription:
-    """One changeable parameter; `type` is bool, int, float, str or tuple (of strings), limits are inclusive."""
+    """One changeable parameter; `type` is bool, int, float, str or tuple (of strings), limits are inclusive.
+
+    A `value` of None is not set: nobody knows it, and nobody has set it.
+    """
 
     name: str
     type: str
-    value: ParameterValue
+    value: ParameterValue | None
     description: str
     minimum: float | None = None
     maximum: float | None = None

@@ -1,11 +1,13 @@
 """Calibrations: found behind their URLs, read and written as ROS's tools do, scaled to the size in use."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, parse, resolve_url, store
+from picam_webrtc.view import View
 from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
 
 CALIBRATION = Calibration(
@@ -38,10 +40,11 @@ def test_what_is_stored_is_loaded_again(tmp_path: Path) -> None:
 
 
 def test_k_and_p_grow_with_the_picture_and_the_rest_stays() -> None:
+    """By hand; the middle moves with pixels' edges: (320 + 0.5) * 2 - 0.5 = 640.5."""
     scaled = CALIBRATION.scaled(1280, 960)
 
-    assert scaled.k == (1000.0, 0.0, 640.0, 0.0, 1020.0, 480.0, 0.0, 0.0, 1.0)
-    assert scaled.p == (980.0, 0.0, 642.0, -60.0, 0.0, 1010.0, 482.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    assert scaled.k == (1000.0, 0.0, 640.5, 0.0, 1020.0, 480.5, 0.0, 0.0, 1.0)
+    assert scaled.p == (980.0, 0.0, 642.5, -60.0, 0.0, 1010.0, 482.5, 0.0, 0.0, 0.0, 1.0, 0.0)
     assert (scaled.d, scaled.r, scaled.width, scaled.height) == (CALIBRATION.d, CALIBRATION.r, 1280, 960)
     assert scaled.scaled(640, 480) == CALIBRATION
 
@@ -77,6 +80,46 @@ def test_without_ros_home_it_is_in_the_users_home() -> None:
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(CalibrationError, match=f"camera_info_url '{url}' must be file:///path or package://"):
         resolve_url(url, "front", share, ENVIRONMENT)
+
+
+def test_numbers_as_python_and_opencv_write_them_are_taken() -> None:
+    """YAML 1.1, and so PyYAML, takes a number with an exponent and no dot for a text."""
+    text = AS_CAMERA_CALIBRATION_WRITES_IT.replace("0.001, 0.002", "1e-05, -2E-4").replace("[500.0, 0.0", "[5e2, 0")
+    assert yaml.safe_load(text)["distortion_coefficients"]["data"][2] == "1e-05"
+
+    calibration = parse(text)
+    assert calibration.d[2:4] == (0.00001, -0.0002)
+    assert calibration.k[0] == 500.0
+    assert parse(calibration.to_yaml("front")) == calibration
+
+
+@pytest.mark.parametrize("wrong", ["true", ".nan", ".inf", "ten", "[1]"])
+def test_what_is_no_number_is_refused(wrong: str) -> None:
+    with pytest.raises(CalibrationError, match="distortion_coefficients has no list of numbers as its data: "):
+        parse(AS_CAMERA_CALIBRATION_WRITES_IT.replace("0.001", wrong))
+
+
+def test_what_a_calibration_is_of_is_kept_in_its_file() -> None:
+    view = View((4608, 2592), (768, 432, 3072, 1728), (0, 0, 4608, 2592), hflip=True, orientation=90)
+    text = replace(CALIBRATION, view=view).to_yaml("front")
+
+    assert parse(text).view == view
+    assert yaml.safe_load(text)["sensor_view"]["crop"] == [768, 432, 3072, 1728]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "3",
+        "{}",
+        "{pixel_array: [1, 2], crop: [1, 2, 3], whole: [0, 0, 1, 1], hflip: false, vflip: false, orientation: 0}",
+        "{pixel_array: [8, 8], crop: [0, 0, 0, 0], whole: [0, 0, 1, 1], hflip: false, vflip: false, orientation: 0}",
+        "{pixel_array: [8, 8], crop: [0, 0, 8, 8], whole: [0, 0, 8, 8], hflip: false, vflip: false, orientation: 45}",
+    ],
+)
+def test_a_view_that_cannot_be_is_refused(view: str) -> None:
+    with pytest.raises(CalibrationError, match="sensor_view is not understood"):
+        parse(f"{AS_CAMERA_CALIBRATION_WRITES_IT}sensor_view: {view}\n")
 
 
 @pytest.mark.parametrize(

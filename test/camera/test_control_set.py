@@ -7,7 +7,8 @@ import pytest
 from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.controls import controls_of
 from picam_webrtc.errors import SettingError
-from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeControlId
+from picam_webrtc_test.camera.fake_picamera2 import FakeControlId
+from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
 
 
 @pytest.fixture
@@ -27,10 +28,29 @@ def test_a_plain_change_is_sent_and_remembered(controls: ControlSet) -> None:
     assert controls.values["Contrast"] == 2.0
 
 
-def test_what_is_as_it_was_is_not_sent_again(controls: ControlSet) -> None:
+def test_whatever_is_set_is_sent_for_only_the_camera_knows_what_it_does(controls: ControlSet) -> None:
     change(controls, Contrast=2.0)
 
-    assert change(controls, Contrast=2.0, AeEnable=True) == ({}, [])
+    assert change(controls, Contrast=2.0, AeEnable=True) == ({"Contrast": 2.0, "AeEnable": True}, [])
+    assert change(controls, NoiseReductionMode=0, AwbEnable=False)[0] == {"NoiseReductionMode": 0, "AwbEnable": False}
+
+
+@pytest.mark.parametrize(("name", "value"), [("AfTrigger", 0), ("AfPause", 0), ("AfTrigger", 1)])
+def test_a_trigger_is_sent_each_time_and_not_when_the_camera_is_reopened(
+    controls: ControlSet, name: str, value: int
+) -> None:
+    assert controls.values[name] is None
+    for _ in range(2):
+        assert change(controls, **{name: value})[0] == {name: value}
+
+    assert controls.all_for_camera() == {}
+
+
+def test_what_the_configuration_sets_by_itself_is_known(controls: ControlSet) -> None:
+    preset = ControlSet(list(controls.controls.values()), preset={"NoiseReductionMode": 1, "Unheard": 1})
+
+    assert preset.values["NoiseReductionMode"] == 1
+    assert preset.all_for_camera() == {}
 
 
 def test_one_wrong_value_stops_the_whole_change(controls: ControlSet) -> None:
@@ -41,7 +61,7 @@ def test_one_wrong_value_stops_the_whole_change(controls: ControlSet) -> None:
 
 
 def test_a_control_that_the_camera_lacks_is_refused_with_those_it_has(controls: ControlSet) -> None:
-    with pytest.raises(SettingError, match="has no such control; it has: AeEnable, AeExposureMode"):
+    with pytest.raises(SettingError, match="has no such control; it has: AeConstraintMode, AeEnable"):
         controls.plan({"Gamma": 1.0})
 
 
@@ -169,7 +189,60 @@ def test_a_reopened_camera_is_told_all_that_differs_from_its_own_ways(controls: 
         "ColourGains": (1.5, 2.0),
         "Contrast": 1.5,
         "AfMode": 2,
-    } | {"AeEnable": False}
+    }
+
+
+def test_a_reopened_camera_is_told_too_what_was_set_back(controls: ControlSet) -> None:
+    change(controls, Contrast=2.0, ExposureTime=10000)
+    change(controls, Contrast=1.0, ExposureTime=0)
+
+    assert controls.all_for_camera() == {"Contrast": 1.0, "ExposureTime": 0}
+
+
+def test_a_colour_temperature_is_let_go_of_like_gains(controls: ControlSet) -> None:
+    change(controls, ColourTemperature=4000)
+    sent, notes = change(controls, AwbEnable=True)
+
+    assert (sent, notes) == ({"AwbEnable": True}, ["AwbEnable true releases ColourTemperature"])
+    assert controls.values["ColourTemperature"] is None
+    assert controls.all_for_camera() == {"AwbEnable": True}
+
+
+def test_gains_and_a_colour_temperature_replace_each_other(controls: ControlSet) -> None:
+    change(controls, ColourTemperature=4000)
+    sent, notes = change(controls, ColourGains=[1.5, 2.0])
+    assert (sent, notes) == (
+        {"ColourGains": (1.5, 2.0), "AwbEnable": False},
+        ["ColourGains replaces ColourTemperature"],
+    )
+    change(controls, ColourTemperature=5000)
+
+    assert (controls.values["ColourGains"], controls.values["ColourTemperature"]) == ((), 5000)
+    assert controls.all_for_camera() == {"AwbEnable": False, "ColourTemperature": 5000}
+
+
+def test_a_colour_matrix_waits_for_the_end_of_auto_white_balance(controls: ControlSet) -> None:
+    matrix = (1.5, -0.5, 0.0, 0.0, 1.0, 0.0, 0.0, -0.25, 1.25)
+    sent, notes = change(controls, ColourCorrectionMatrix=matrix)
+
+    assert (sent, notes) == ({}, ["ColourCorrectionMatrix has no effect until AwbEnable is false"])
+    assert controls.all_for_camera() == {}
+    assert change(controls, AwbEnable=False)[0] == {"AwbEnable": False, "ColourCorrectionMatrix": matrix}
+
+
+def test_a_crop_that_libcamera_cannot_tell_is_left_alone() -> None:
+    before_configure = {"ScalerCrop": ((0, 0, 0, 0), (65535, 65535, 65535, 65535), (0, 0, 0, 0))}
+    controls = ControlSet(controls_of(before_configure, {}))
+
+    assert change(controls, ScalerCrop=[])[0] == {}
+    assert controls.all_for_camera() == {}
+
+
+def test_a_default_that_nobody_tells_is_neither_true_nor_false(controls: ControlSet) -> None:
+    unknown = ControlSet(controls_of({"AeEnable": (False, True, None), "AeExposureMode": (0, 3, 0)}, {}))
+
+    assert unknown.values["AeEnable"] is None
+    assert change(unknown, AeExposureMode=1) == ({"AeExposureMode": 1}, [])
 
 
 def test_a_camera_without_these_controls_has_no_conflicts() -> None:

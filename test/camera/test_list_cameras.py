@@ -5,22 +5,36 @@ import sys
 import pytest
 
 from picam_webrtc.camera.list_cameras import listing, main
-from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary, FakePicamera2
 
 
 def test_each_camera_is_described_and_closed_again() -> None:
     device = FakePicamera2()
-    device.camera_controls = IMX708_CONTROLS
-    device.sensor_modes = [{"size": (1536, 864), "fps": 120.13, "format": "SRGGB10_CSI2P"}]
     lines = list(listing(FakeLibrary("imx708", device=device)))
 
     assert lines[0] == "camera 0, imx708 (/base/i2c@0/imx708)"
-    assert "    1536x864 at up to 120.1 frames/s, SRGGB10_CSI2P" in lines
+    mode = "1536x864:10 at up to 120.1 frames/s, SRGGB10_CSI2P, sees 67% of the width, 67% of the height"
+    assert f"    {mode}" in lines
+    assert "  controls at 1280x720:" in lines
+    assert any(line.startswith("    ExposureTime: int, 9 to 77208384, default 20000") for line in lines)
     assert "    RGB888 (format:=bgr), up to 1280x720" in lines
     assert "    YUV420 (format:=yuv420), up to ?x?" in lines
     assert "    Contrast: float, 0.0 to 32.0, default 1.0: 1 is normal" not in lines
     assert "    Contrast: float, 0.0 to 32.0, default 1.0: 1 is none" in lines
     assert device.calls[-1] == "close"
+
+
+def test_a_camera_without_a_sensor_of_its_own_has_no_modes() -> None:
+    lines = list(listing(FakeLibrary("webcam", device=FakePicamera2(sensor=None))))
+
+    assert lines[lines.index("  sensor modes (sensor_mode:=):") + 1] == "  formats:"
+
+
+def test_a_camera_that_cannot_be_configured_has_generic_limits() -> None:
+    device = FakePicamera2()
+    device.errors["configure"] = RuntimeError("no memory")
+
+    assert "  controls, before the camera is configured:" in list(listing(FakeLibrary("imx708", device=device)))
 
 
 def test_a_camera_that_is_in_use_is_said_to_be_so() -> None:

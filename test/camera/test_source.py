@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
+from picam_webrtc.camera.automatic import AutomaticSource
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.source import make_source
 from picam_webrtc.camera.test_pattern import TestPatternSource
 from picam_webrtc.camera.video_file import VideoFileSource
 from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import CameraSettings
-from picam_webrtc_test.camera.fakes import FakeLibrary
+from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary
 
 
 def settings(**values: object) -> CameraSettings:
@@ -37,19 +38,64 @@ def test_auto_takes_picamera2_when_it_sees_a_camera_and_says_so(caplog: pytest.L
     assert caplog.messages == ["Source auto takes Picamera2: it sees camera 0, imx708 (/base/i2c@0/imx708)"]
 
 
-def test_auto_takes_the_test_pattern_where_there_is_no_camera_and_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    assert isinstance(make_source(settings(source="auto"), FakeLibrary()), TestPatternSource)
-    assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("Source auto takes the test pattern: Picamera2 sees no camera")
+@pytest.fixture(autouse=True)
+def ros_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROS_HOME", str(tmp_path / "ros"))
+    return tmp_path / "ros"
 
 
-def test_auto_takes_the_test_pattern_where_there_is_no_picamera2(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_picamera2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "libcamera", None)
+
+
+def test_auto_warns_where_picamera2_is_and_no_camera(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    source = make_source(settings(source="auto"), FakeLibrary())
+
+    assert isinstance(source, AutomaticSource)
+    assert source.notice.startswith("no camera, the test pattern is shown: Picamera2 sees no camera")
+    assert [(record.levelname, record.message.partition(":")[0]) for record in caplog.records] == [
+        ("WARNING", "Source auto takes the test pattern until a camera comes")
+    ]
+
+
+@pytest.mark.usefixtures("no_picamera2")
+def test_auto_warns_where_a_camera_was_seen_before(ros_home: Path) -> None:
+    make_source(settings(source="auto", camera_name="front/left"), FakeLibrary("imx708"))
+    assert (ros_home / "picam_webrtc" / "front%2Fleft.camera").read_text() == "imx708 /base/i2c@0/imx708\n"
+
+    assert isinstance(make_source(settings(source="auto", camera_name="front/left")), AutomaticSource)
+    assert isinstance(make_source(settings(source="auto", camera_name="other")), TestPatternSource)
+
+
+def test_a_memory_that_cannot_be_written_costs_nothing_else(ros_home: Path) -> None:
+    ros_home.write_text("a file, and no folder")
+
+    assert isinstance(make_source(settings(source="auto"), FakeLibrary("imx708")), Picamera2Source)
+
+
+@pytest.mark.usefixtures("no_picamera2")
+def test_the_test_pattern_that_stands_in_for_a_camera_is_never_taken_for_the_world() -> None:
+    source = make_source(settings(source="auto", frame_id="front_optical_frame"))
+    source.open()
+    frame_set = source.read(1)
+    chosen = make_source(settings(source="test_pattern", frame_id="front_optical_frame"))
+    chosen.open()
+    wanted = chosen.read(1)
+
+    assert frame_set is not None
+    assert frame_set.frame.frame_id == "test_pattern"
+    assert wanted is not None
+    assert wanted.frame.frame_id == "front_optical_frame"  # somebody asked for it
+    label = slice(720 // 4, 720 * 5 // 8)
+    assert not np.array_equal(frame_set.frame.pixels[label], wanted.frame.pixels[label])
+    assert (frame_set.frame.pixels[label] == 0).all(axis=2).any()
+
+
+@pytest.mark.usefixtures("no_picamera2")
+def test_auto_takes_the_test_pattern_where_there_is_no_picamera2(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     assert isinstance(make_source(settings(source="auto")), TestPatternSource)

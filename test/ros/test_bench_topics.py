@@ -26,6 +26,7 @@ def test_ours_costs_less_than_the_textbook_way_and_loses_nothing() -> None:
     assert ours["latency_ms_p50"] < textbook["latency_ms_p50"]
     assert result["best_effort_default"]["lost_percent"] > ours["lost_percent"]
     assert result["composed_ms_per_hop"] < 0.3
+    assert all(0 < cost < 1000 / 30 for cost in result["rectify_cpu_ms_per_frame"].values())
     assert 0 < result["composed_cpu_ms_per_frame"] < result["three_processes_cpu_ms_per_frame"]
 
 

@@ -1,20 +1,13 @@
 """camera_node's topics, parameters, calibration and diagnostics, with a camera that the test holds in its hand."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
-from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from sensor_msgs.srv import SetCameraInfo
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros import camera_node
@@ -22,70 +15,10 @@ from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of
 from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
-from picam_webrtc_test.camera.fakes import IMX708_CONTROLS, FakeLibrary, FakePicamera2
+from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary
+from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
+from picam_webrtc_test.ros.robot import SIZE, Robot, call_set_camera_info, robot, status_where
 from picam_webrtc_test.ros.support import on_spin_thread, running_loop, wait_until
-
-SIZE = ("-p", "width:=640", "-p", "height:=480")
-
-
-class Robot:
-    """A running camera_node, its fake camera, and a node that listens."""
-
-    def __init__(self, runtime: Runtime, device: FakePicamera2) -> None:
-        self.runtime, self.device = runtime, device
-        self.camera = next(node for node in runtime.executor.get_nodes() if node.get_name() == "camera_node")
-        self.listener: Node = runtime.node("listener", Node)
-        self.received: dict[str, list[Any]] = {}
-
-    def listen(self, message_type: type, topic: str) -> list[Any]:
-        messages = self.received.setdefault(topic, [])
-        ready = threading.Event()
-
-        def subscribe() -> None:
-            self.listener.create_subscription(message_type, topic, messages.append, QoSProfile(depth=10))
-            ready.set()
-
-        self.runtime.call_soon(subscribe)
-        assert ready.wait(10)
-        return messages
-
-    def next(self, messages: list[Any]) -> Any:
-        """The next message after frames have been made until one came."""
-        count = len(messages)
-        wait_until(lambda: self._frame() and len(messages) > count, "a message")
-        return messages[-1]
-
-    def _frame(self) -> bool:
-        if self.device.jobs and not self.device.jobs[-1].future.done():
-            self.device.complete(metadata={"ExposureTime": 9000, "SensorTemperature": 45.5})
-        return True
-
-    def set(self, **values: Any) -> list[Any]:
-        """Set parameters as ros2 param does; the results."""
-        results: list[Any] = []
-        parameters = [Parameter(name, value=value) for name, value in values.items()]
-        on_spin_thread(self.runtime, lambda: results.extend(self.camera.set_parameters(parameters)))
-        return results
-
-    def value(self, name: str) -> Any:
-        value = self.camera.get_parameter(name).value
-        return value if isinstance(value, bool | int | float) or value is None else list(value)
-
-
-@contextmanager
-def robot(*arguments: str, device: FakePicamera2 | None = None) -> Iterator[Robot]:
-    device = device or FakePicamera2()
-    device.camera_controls = IMX708_CONTROLS
-    given = ["-p", "source:=picamera2", "-p", "idle_timeout:=0.0", *SIZE, *arguments]
-    with Runtime(["test", "--ros-args", *given]) as runtime, running_loop() as run:
-        stack = AsyncExitStack()
-        try:
-            run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
-            runtime.spin()
-            yield Robot(runtime, device)
-        finally:
-            runtime.stop_spinning()
-            run(stack.aclose())
 
 
 def test_image_camera_info_and_compressed_image_have_one_stamp() -> None:
@@ -118,7 +51,7 @@ def test_the_small_stream_has_topics_of_its_own() -> None:
 
 def test_the_camera_is_open_only_while_somebody_listens() -> None:
     with robot() as one:
-        assert one.device.calls == ["close"]  # it was asked for its controls
+        assert one.device.calls == ["configure", "close"]  # it was asked for its controls
         messages = one.listen(CompressedImage, "image_raw/compressed")
         one.next(messages)
         on_spin_thread(one.runtime, lambda: one.listener.destroy_subscription(next(iter(one.listener.subscriptions))))
@@ -132,11 +65,12 @@ def test_every_control_is_a_parameter_with_description_type_and_range() -> None:
         gain = one.camera.describe_parameter("AnalogueGain")
 
         assert exposure.description == "exposure time [us]; 0 leaves it to auto-exposure"
-        assert (exposure.integer_range[0].from_value, exposure.integer_range[0].to_value) == (0, 66666)
+        assert (exposure.integer_range[0].from_value, exposure.integer_range[0].to_value) == (0, 77208384)
         assert gain.floating_point_range[0].to_value == 16.0
+        assert one.camera.describe_parameter("ColourTemperature").integer_range[0].to_value == 100000
         assert "1: AfModeAuto" in one.camera.describe_parameter("AfMode").description
         declared = [name for name in IMX708_CONTROLS if one.camera.has_parameter(name)]
-        assert sorted(declared) == sorted(set(IMX708_CONTROLS) - {"ExposureTimeMode", "SyncMode"})
+        assert sorted(declared) == sorted(set(IMX708_CONTROLS) - {"ExposureTimeMode", "AnalogueGainMode"})
 
 
 def test_a_control_changes_while_running() -> None:
@@ -146,7 +80,7 @@ def test_a_control_changes_while_running() -> None:
         assert one.set(Contrast=2.0)[0].successful
         one.next(images)
 
-        wait_until(lambda: one._frame() and {"Contrast": 2.0} in one.device.sent, "the control at the camera")
+        wait_until(lambda: one._frame() and {"Contrast": 2.0} in one.device.told, "the control at the camera")
 
 
 @pytest.mark.parametrize(
@@ -154,8 +88,10 @@ def test_a_control_changes_while_running() -> None:
     [
         ("Contrast", 99.0, "range"),
         ("Contrast", "high", "type"),
-        ("ExposureTime", 3, "must be from 26 to 66666 (or 0: automatic)"),
-        ("NoiseReductionMode", 3, "must be one of 0, 1"),
+        ("ExposureTime", 3, "must be from 9 to 77208384 (or 0: automatic)"),
+        ("NoiseReductionMode", 5, "range"),
+        ("AwbEnable", 1, "must be of type bool"),
+        ("ColourTemperature", 99, "range"),
         ("ColourGains", [1.0, 99.0], "must be from 0 to 32"),
         ("ColourGains", [1.0], "must have 2 numbers"),
         ("jpeg_quality", 0, "range"),
@@ -171,7 +107,7 @@ def test_a_wrong_value_is_refused_with_a_reason_and_never_reaches_the_camera(
         assert not result.successful
         assert reason in result.reason
         assert one.value(name) == before
-        assert one.device.sent == []
+        assert one.device.told == []
 
 
 def test_conflicting_controls_are_resolved_in_the_parameters_too() -> None:
@@ -191,14 +127,73 @@ def test_controls_given_at_the_start_are_set_when_the_camera_opens() -> None:
     with robot("-p", "ExposureTime:=5000", "-p", "AnalogueGain:=4.0", "-p", "ColourGains:=[1.5, 2.5]") as one:
         assert one.value("AeEnable") is False
         one.next(one.listen(Image, "image_raw"))
-        controls = one.device.configuration["controls"]
+        controls = one.device.told[0]
 
         assert (controls["ExposureTime"], controls["AnalogueGain"]) == (5000, 4.0)
         assert controls["ColourGains"] == (1.5, 2.5)
 
 
+def test_a_long_exposure_of_a_params_file_is_taken_at_a_low_frame_rate(tmp_path: Path) -> None:
+    params = tmp_path / "slow.yaml"
+    params.write_text("camera_node:\n  ros__parameters:\n    frame_rate: 5.0\n    ExposureTime: 150000\n")
+    with robot("--params-file", str(params)) as one:
+        one.next(one.listen(Image, "image_raw"))
+
+        assert one.value("ExposureTime") == 150000
+        assert one.device.ipa.state.exposure == 150000
+
+
+def test_what_nobody_knows_is_not_set_and_can_be_left_to_the_camera_again() -> None:
+    with robot() as one:
+        assert (one.value("AwbEnable"), one.value("ColourTemperature"), one.value("AfTrigger")) == (None, None, None)
+        assert one.value("NoiseReductionMode") == 1
+        assert one.set(ColourTemperature=4000)[0].successful
+        assert (one.value("AwbEnable"), one.value("ColourTemperature")) == (False, 4000)
+        assert one.set(AwbEnable=True)[0].successful
+        assert (one.value("AwbEnable"), one.value("ColourTemperature")) == (True, None)
+        assert one.set(ColourTemperature=5000, ColourGains=[])[0].successful
+        assert one.set(ColourTemperature=None)[0].successful  # as ros2 param delete does
+        assert (one.value("AwbEnable"), one.value("ColourTemperature")) == (True, None)
+        assert one.set(ColourTemperature=99)[0].reason.startswith("Parameter ColourTemperature out of range")
+
+
+def test_an_empty_array_that_is_deleted_stays_a_parameter() -> None:
+    with robot() as one:
+        assert one.set(ColourGains=None)[0].successful
+        assert one.value("ColourGains") in (None, [])
+        assert one.camera.has_parameter("ColourGains")
+
+
+def test_a_trigger_is_sent_whenever_it_is_set() -> None:
+    with robot("-p", "AfMode:=1", "-p", "AfTrigger:=0") as one:
+        images = one.listen(Image, "image_raw")
+        one.next(images)
+        assert one.set(AfTrigger=0)[0].successful
+        one.next(images)
+        one.next(images)
+
+        wait_until(lambda: one._frame() and one.device.ipa.state.triggered == [("AfTrigger", 0)] * 2, "both triggers")
+
+
+def test_controls_become_parameters_when_a_camera_opens_that_was_busy_at_the_start() -> None:
+    library = FakeLibrary("imx708")
+    library.error = RuntimeError("busy")
+    arguments = ["-p", "source:=picamera2", "-p", "Contrast:=2.0", *SIZE]
+    with Runtime(["test", "--ros-args", *arguments]) as runtime, running_loop() as run:
+        stack = AsyncExitStack()
+        run(camera_node.wire(stack, runtime, LocalTopics(), library))
+        library.error = None
+        runtime.spin()
+        one = Robot(runtime, library.device)
+        one.next(one.listen(Image, "image_raw"))
+        wait_until(lambda: one.camera.has_parameter("Sharpness"), "the controls")
+        wait_until(lambda: one._frame() and one.device.ipa.state.other.get("Contrast") == 2.0, "what was given")
+        runtime.stop_spinning()
+        run(stack.aclose())
+
+
 def test_a_control_that_is_wrong_at_the_start_ends_the_node_with_its_name() -> None:
-    with pytest.raises(SettingError, match="'ExposureTime' = 3: must be from 26"), robot("-p", "ExposureTime:=3"):
+    with pytest.raises(SettingError, match="'ExposureTime' = 3: must be from 9"), robot("-p", "ExposureTime:=3"):
         pass
 
 
@@ -210,7 +205,7 @@ def test_a_camera_that_is_busy_at_the_start_costs_the_controls_only(capfd: pytes
         run(camera_node.wire(stack, runtime, LocalTopics(), library))
         run(stack.aclose())
 
-    assert "controls are no parameters until the next start: " in capfd.readouterr().err
+    assert "controls are no parameters until it opens: " in capfd.readouterr().err
 
 
 @pytest.fixture
@@ -239,7 +234,7 @@ def test_the_calibration_is_read_and_scaled_to_the_size_in_use(ros_home: Path) -
         small = one.next(one.listen(CameraInfo, "lores/camera_info"))
 
         assert (info.k[0], info.k[2], info.distortion_model) == (500.0, 320.0, "plumb_bob")
-        assert (small.k[0], small.k[2], small.p[0]) == (250.0, 160.0, 245.0)
+        assert (small.k[0], small.k[2], small.p[0]) == pytest.approx((250.0, 159.75, 245.0))
         assert list(small.d) == list(info.d) == [0.1, -0.2, 0.001, 0.002, 0.0]
 
 
@@ -255,21 +250,14 @@ def test_without_a_usable_calibration_it_publishes_uncalibrated(ros_home: Path, 
         assert (info.k[0], list(info.d), info.width) == (0.0, [], 640)
 
 
-def call_set_camera_info(one: Robot, info: CameraInfo) -> SetCameraInfo.Response:
-    client = one.listener.create_client(SetCameraInfo, "set_camera_info")
-    assert client.wait_for_service(10)
-    answer = client.call_async(SetCameraInfo.Request(camera_info=info))
-    wait_until(answer.done, "the service's answer")
-    return answer.result()
-
-
 def test_a_calibration_that_is_set_is_stored_and_used_at_once(ros_home: Path) -> None:
     with robot() as one:
-        response = call_set_camera_info(one, calibrated_at(1280))
-        info = one.next(one.listen(CameraInfo, "camera_info"))
+        infos = one.listen(CameraInfo, "camera_info")
+        one.next(infos)
+        response = call_set_camera_info(one, calibrated_at(640))
 
         assert response.success, response.status_message
-        assert info.k[0] == 640.0
+        assert one.next(infos).k[0] == 640.0
     with robot() as again:
         assert again.next(again.listen(CameraInfo, "camera_info")).k[0] == 640.0
 
@@ -285,11 +273,6 @@ def test_a_calibration_of_another_shape_is_refused_with_the_reason(ros_home: Pat
     assert "another shape than 640x480" in response.status_message
     assert not empty.success
     assert list((ros_home / "camera_info").iterdir()) == []
-
-
-def status_where(one: Robot, reports: list[DiagnosticArray], what: Callable[[DiagnosticStatus], bool]) -> Any:
-    wait_until(lambda: one._frame() and any(what(report.status[0]) for report in reports), "the diagnosis")
-    return next(report.status[0] for report in reports if what(report.status[0]))
 
 
 def test_diagnostics_tell_the_figures_of_the_camera() -> None:

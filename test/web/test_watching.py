@@ -254,6 +254,22 @@ async def test_a_silent_camera_is_shown_as_stale_and_as_live_when_it_speaks_agai
         assert page.errors == []
 
 
+@pytest.mark.parametrize(
+    ("frame_id", "words"), [("test_pattern", "Test pattern: the robot has no camera"), ("cam", "Live")]
+)
+async def test_a_test_pattern_that_stands_in_for_the_camera_is_called_so(
+    browser: Browser, frame_id: str, words: str
+) -> None:
+    async with running_robot(camera=replace(SMALL, frame_id=frame_id)) as robot:
+        page = await browser.open(robot.url)
+        await wait_until(page, LIVE)
+        await wait_until(page, f"{WORDS} === '{words}' && document.querySelector('#words').textContent === '{words}'")
+        visible = await page.evaluate("getComputedStyle(document.querySelector('.picam-words')).display !== 'none'")
+        assert page.errors == []
+
+    assert visible == (frame_id == "test_pattern")
+
+
 async def test_every_button_has_a_name_and_can_be_reached_by_keyboard(browser: Browser) -> None:
     async with running_robot(camera=SMALL) as robot:
         page = await browser.open(robot.url)

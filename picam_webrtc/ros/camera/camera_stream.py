@@ -1,4 +1,4 @@
-"""The topics of one camera stream: the image, its compressed twin, and the camera_info that goes with both."""
+"""The topics of one camera stream: the image, its compressed and rectified twins, and the camera_info of all three."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from picam_webrtc.camera.jpeg import JpegEncoder
+from picam_webrtc.camera.rectify import Rectifier
 from picam_webrtc.complaint import Complaint
-from picam_webrtc.errors import ImageError
+from picam_webrtc.errors import CameraError, ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
@@ -16,7 +17,10 @@ from picam_webrtc.ros.topics.messages import camera_info_message, compressed_mes
 
 
 class CameraStream:
-    """`<prefix>image_raw`, `<prefix>image_raw/compressed` and `<prefix>camera_info`, all with the frame's stamp."""
+    """`<prefix>image_raw`, its `/compressed`, `<prefix>image_rect` and `<prefix>camera_info`, with the frame's stamp.
+
+    Each is made only while somebody subscribes to it.
+    """
 
     def __init__(
         self,
@@ -30,25 +34,41 @@ class CameraStream:
         self._calibrations = calibrations
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
+        self._rectify = Rectifier()
         self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
+        self._complain_of_rectified = Complaint(lambda text: node.get_logger().error(f"No rectified images: {text}"))
         self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
+        self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, on_change)
         self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
     @property
     def demanded(self) -> bool:
-        return self._images.demanded or self._compressed.demanded or self._infos.demanded
+        topics = (self._images, self._rectified, self._compressed, self._infos)
+        return any(topic.demanded for topic in topics)
 
     def publish(self, frame: Frame) -> None:
         """Hand `frame` to whoever listens; on the capture thread."""
         self._images.publish(frame)
-        self._infos.publish(lambda: camera_info_message(frame, self._calibrations.for_size(frame.width, frame.height)))
+        self._infos.publish(lambda: camera_info_message(frame, self._calibrations.for_frame(frame)))
         try:
             self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
         except ImageError as error:
             self._complain(error)
+        if self._rectified.demanded:
+            self._publish_rectified(frame)
+
+    def _publish_rectified(self, frame: Frame) -> None:
+        try:
+            calibration = self._calibrations.for_frame(frame)
+            if calibration is None:
+                raise CameraError(f"the camera is not calibrated for {frame.width}x{frame.height}")
+            self._rectified.publish(self._rectify(frame, calibration))
+        except PicamWebrtcError as error:
+            self._complain_of_rectified(error)
 
     def close(self) -> None:
         self._images.close()
+        self._rectified.close()
         self._compressed.close()
         self._infos.close()

@@ -1,6 +1,7 @@
 """Every control of a camera as a ROS parameter, checked before the camera sees it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -10,6 +11,7 @@ from rclpy.parameter import Parameter
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, ControlValue, Kind
 from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.ros.node.parameters import TYPE_PREFIX
 
 PARAMETER_TYPES = {
     Kind.BOOL: Parameter.Type.BOOL,
@@ -22,37 +24,46 @@ PARAMETER_TYPES = {
 
 
 class ControlParameters:
-    """Declares `controls`, hands changes to `apply`, and keeps the parameters true where one changes another."""
+    """Declares `controls`, hands changes to `apply`, and keeps the parameters true where one changes another.
 
-    def __init__(self, node: Node, apply: Callable[[Plan], None], controls: ControlSet) -> None:
+    A parameter whose value nobody knows, because libcamera does not tell and nobody has set it, is not set; one that
+    is deleted is left to the camera again.
+    """
+
+    def __init__(self, node: Node, apply: Callable[[Plan], object], controls: ControlSet) -> None:
         """Raises SettingError when a value given at the start is wrong."""
         self._node = node
         self._apply = apply
         self._controls = controls
-        given = {name: self._declare(control) for name, control in controls.controls.items()}
+        self._showing = False
+        given = dict(pair for control in controls.controls.values() for pair in self._declare(control))
         self._change(given)
         node.add_on_set_parameters_callback(self._on_set)
         node.add_post_set_parameters_callback(self._post_set)
 
-    def _declare(self, control: Control) -> object:
-        """Declare one and return the value given at the start, or its initial one."""
+    def _declare(self, control: Control) -> Iterator[tuple[str, object]]:
+        """Declare one; its name with the value given at the start, if one was."""
         node = self._node
-        node.declare_parameter(control.name, _ros_value(control.initial), ParameterDescriptor(dynamic_typing=True))
+        node.declare_parameter(control.name, None, ParameterDescriptor(dynamic_typing=True))
         given = node.get_parameter(control.name).value
-        value = control.check(() if given is None else given)
-        node.set_parameters([_parameter(control, value)])
+        value = self._controls.values[control.name] if given is None else control.check(given)
+        if value is not None:
+            node.set_parameters([_parameter(control, value)])
         node.set_descriptor(control.name, descriptor(control))
-        return value
+        if given is not None:
+            yield control.name, value
 
     def _on_set(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         try:
-            self._controls.plan(self._ours(parameters))
+            if not self._showing:
+                self._controls.plan(self._ours(parameters))
         except PicamWebrtcError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _post_set(self, parameters: Sequence[Parameter]) -> None:
-        self._change(self._ours(parameters))
+        if not self._showing:
+            self._change(self._ours(parameters))
 
     def _change(self, changes: Mapping[str, object]) -> None:
         plan = self._controls.plan(changes)
@@ -61,12 +72,32 @@ class ControlParameters:
         self._apply(plan)
         for note in plan.notes:
             self._node.get_logger().info(note)
-        stale = {name: value for name, value in plan.values.items() if value != _given(changes, name)}
-        if stale:
-            self._node.set_parameters([_parameter(self._controls.controls[name], stale[name]) for name in stale])
+        stale = [name for name, value in plan.values.items() if value is None or value != _given(changes, name)]
+        with self._own_change():
+            for name in stale:
+                self._show(self._controls.controls[name], plan.values[name])
+
+    @contextmanager
+    def _own_change(self) -> Iterator[None]:
+        """What follows from a change is shown, and not a change of its own."""
+        self._showing = True
+        try:
+            yield
+        finally:
+            self._showing = False
+
+    def _show(self, control: Control, value: ControlValue) -> None:
+        node, name = self._node, control.name
+        if value is None and node.has_parameter(name):
+            node.set_parameters([Parameter(name)])  # which rclpy takes for its end
+        if not node.has_parameter(name):
+            node.declare_parameter(name, None, ParameterDescriptor(dynamic_typing=True), ignore_override=True)
+            node.set_descriptor(name, descriptor(control))
+        if value is not None:
+            node.set_parameters([_parameter(control, value)])
 
     def _ours(self, parameters: Sequence[Parameter]) -> dict[str, object]:
-        return {p.name: () if p.value is None else p.value for p in parameters if p.name in self._controls.controls}
+        return {p.name: p.value for p in parameters if p.name in self._controls.controls}
 
 
 def _given(changes: Mapping[str, object], name: str) -> object:
@@ -83,11 +114,14 @@ def _parameter(control: Control, value: ControlValue) -> Parameter:
 
 
 def descriptor(control: Control) -> ParameterDescriptor:
+    unset = control.initial is None
     result = ParameterDescriptor(
         name=control.name,
         type=PARAMETER_TYPES[control.kind].value,
         description=control.description,
-        dynamic_typing=control.is_array,  # an empty list has no type of its own
+        # An empty list has no type of its own, nor has what is not set.
+        dynamic_typing=control.is_array or unset,
+        additional_constraints=f"{TYPE_PREFIX}{control.kind.value}" if unset else "",
     )
     low, high = control.lowest, control.maximum
     if control.is_array and low is not None:

@@ -13,7 +13,7 @@ from rclpy.task import Future
 
 from picam_webrtc.errors import ParameterError
 from picam_webrtc.latest import call_on_loop
-from picam_webrtc.ros.node.parameters import CHOICES_PREFIX, FLOAT_MAX, INT64_MAX
+from picam_webrtc.ros.node.parameters import CHOICES_PREFIX, FLOAT_MAX, INT64_MAX, TYPE_PREFIX
 from picam_webrtc.web.parameters import NodeDescription, ParameterDescription
 
 ANSWER_TIMEOUT_S = 2.0
@@ -50,7 +50,7 @@ class RosParameterGateway:
         if client is None:
             raise ParameterError(f"node {node!r} is not there; there may be: {', '.join(self._names)}")
         descriptors = (await _answer(client.describe_parameters(list(values)), node)).descriptors
-        types = {descriptor.name: descriptor.type for descriptor in descriptors}
+        types = {descriptor.name: _kind(descriptor) for descriptor in descriptors}
         parameters = [_parameter(name, types.get(name, 0), value) for name, value in values.items()]
         result = (await _answer(client.set_parameters_atomically(parameters), node)).result
         if not result.successful:
@@ -77,7 +77,7 @@ class RosParameterGateway:
             ours = [one for one in names if not one.startswith(FOREIGN_PREFIXES)]
             descriptors = (await _answer(client.describe_parameters(ours), name)).descriptors
             # Read-only ones cannot be changed, and some are secrets.
-            changeable = [one for one in descriptors if not one.read_only and one.type in TYPE_NAMES]
+            changeable = [one for one in descriptors if not one.read_only and _kind(one) in TYPE_NAMES]
             values = (await _answer(client.get_parameters([one.name for one in changeable]), name)).values
             pairs = zip(changeable, values, strict=True)
             return NodeDescription(name, tuple(_description(descriptor, value) for descriptor, value in pairs))
@@ -117,13 +117,21 @@ def _description(descriptor: ParameterDescriptor, value: ParameterValue) -> Para
     choices = constraint.removeprefix(CHOICES_PREFIX).split(", ") if constraint.startswith(CHOICES_PREFIX) else []
     return ParameterDescription(
         name=descriptor.name,
-        type=TYPE_NAMES[descriptor.type],
+        type=TYPE_NAMES[_kind(descriptor)],
         value=tuple(python) if isinstance(python, list) else python,
         description=descriptor.description,
         minimum=minimum,
         maximum=maximum,
         choices=tuple(choices),
     )
+
+
+def _kind(descriptor: ParameterDescriptor) -> Any:
+    """The type of its values, of a parameter that is not set too where it tells."""
+    named = descriptor.additional_constraints.removeprefix(TYPE_PREFIX)
+    if descriptor.type != ParameterType.PARAMETER_NOT_SET or named == descriptor.additional_constraints:
+        return descriptor.type
+    return next((kind for kind, name in TYPE_NAMES.items() if name == named), ParameterType.PARAMETER_NOT_SET)
 
 
 def _limits(descriptor: ParameterDescriptor) -> tuple[float | None, float | None]:

@@ -18,6 +18,8 @@ INT64_MAX = 2**63 - 1
 FLOAT_MAX = 1.7976931348623157e308
 CHOICES_PREFIX = "one of: "
 """How a descriptor's additional constraints begin where there is a choice: ROS has no field for choices."""
+TYPE_PREFIX = "type: "
+"""How they begin for a parameter that is not set: ROS knows the type of values only."""
 
 PARAMETER_TYPES = {
     bool: Parameter.Type.BOOL,

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from picam_webrtc.camera.calibration import Calibration
 from picam_webrtc.camera.jpeg import compressed_format
+from picam_webrtc.color import as_smpte170m
 from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels, view_rows
 from picam_webrtc.ros.topics.encodings import converted
 
@@ -30,8 +31,11 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def image_message(frame: Frame) -> Image:
-    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory."""
-    pixels = np.ascontiguousarray(frame.pixels)
+    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory.
+
+    An Image does not tell its colour space: its readers take it for SMPTE170M, and so it is made that.
+    """
+    pixels = np.ascontiguousarray(as_smpte170m(frame).pixels)
     data = _array_behind(pixels)
     if data is None:
         # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
@@ -75,8 +79,19 @@ def frame_from_message(message: Image) -> Frame:
 
 
 def camera_info_message(frame: Frame, calibration: Calibration | None = None) -> CameraInfo:
-    """`calibration` for that frame, whose size it must have. Without one K[0] = 0 says that nothing is known."""
-    message = CameraInfo(header=header(frame.stamp_ns, frame.frame_id), width=frame.width, height=frame.height)
+    """`calibration` for that frame, whose size it must have. Without one K[0] = 0 says that nothing is known.
+
+    K and P are for the picture's own pixels, so its region of interest is all of it and nothing is binned: whoever
+    reads a crop and a binning there, image_geometry for one, applies them to K and P.
+    """
+    message = CameraInfo(
+        header=header(frame.stamp_ns, frame.frame_id),
+        width=frame.width,
+        height=frame.height,
+        binning_x=1,
+        binning_y=1,
+        roi=RegionOfInterest(width=frame.width, height=frame.height),
+    )
     if calibration is not None:
         message.distortion_model, message.d = calibration.distortion_model, list(calibration.d)
         message.k, message.r, message.p = calibration.k, calibration.r, calibration.p

@@ -21,6 +21,9 @@ RATE_BUFFER_S = 0.15
 """How far a key frame may exceed the bitrate: more delays whoever has a narrow link, less blurs key frames."""
 NO_PERIODIC_KEYFRAMES = 1 << 20
 """GOP size [frames]: the key frame gate alone decides, in seconds."""
+MATRIX_SMPTE170M, LIMITED_RANGE = 6, 1
+PRIMARIES_BT709, TRANSFER_BT709 = 1, 1
+"""FFmpeg's numbers for AVColorSpace, AVColorRange and so on, but for the range H.264's own (ITU-T H.273, 8)."""
 TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
 
 
@@ -121,6 +124,9 @@ class _PyAvEncoder:
             raise EncoderError(f"{self.name} is no video encoder")
         context.width, context.height = config.width, config.height
         context.pix_fmt = "yuv420p"
+        # What i420.convert makes, said in H.264's VUI; VP8 knows no other colours. Players guess otherwise, by size.
+        context.colorspace, context.color_range = MATRIX_SMPTE170M, LIMITED_RANGE
+        context.color_primaries, context.color_trc = PRIMARIES_BT709, TRANSFER_BT709
         context.bit_rate = config.bitrate
         context.framerate = Fraction(config.frame_rate).limit_denominator(1001)
         context.time_base = TIME_BASE
@@ -178,7 +184,6 @@ class X264Encoder(_PyAvEncoder):
             # x264 takes a later change of the bitrate only if it was opened as CBR.
             "maxrate": str(config.ceiling),
             "bufsize": str(round(config.ceiling * RATE_BUFFER_S)),
-            "x264-params": "colormatrix=smpte170m",
         }
 
     def set_bitrate(self, bitrate: int, /) -> bool:

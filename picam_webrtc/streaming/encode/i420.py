@@ -9,6 +9,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from picam_webrtc.color import FULL_TO_LIMITED_LUMA, as_smpte170m
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
 
@@ -35,7 +36,8 @@ def planes(i420: Pixels) -> tuple[Pixels, Pixels, Pixels]:
 def convert(frame: Frame, out: Pixels) -> None:
     """Write `frame` to the I420 array `out` of its `even_size`; an odd last column or row is left out.
 
-    Raises ImageError when the encoding is unknown or less than 2x2 pixels remain.
+    Whatever colour space the frame has, the picture is BT.601 in limited range. Raises ImageError when the encoding is
+    unknown or less than 2x2 pixels remain.
     """
     converter = _CONVERTERS.get(frame.encoding)
     if converter is None:
@@ -45,7 +47,7 @@ def convert(frame: Frame, out: Pixels) -> None:
         raise ImageError(f"image of {frame.width}x{frame.height} pixels: a video needs at least 2x2")
     if out.shape != (height * 3 // 2, width):
         raise ImageError(f"I420 array of shape {out.shape} for a picture of {width}x{height}")
-    converter(frame.pixels, out)
+    converter(as_smpte170m(frame).pixels, out)
 
 
 def scale(source: Pixels, out: Pixels) -> None:
@@ -64,7 +66,7 @@ def _from_color(code: int) -> Callable[[Pixels, Pixels], None]:
 
 def _from_mono(pixels: Pixels, out: Pixels) -> None:
     luma, *_ = planes(out)
-    np.copyto(luma, pixels[: luma.shape[0], : luma.shape[1]])
+    cv2.LUT(pixels[: luma.shape[0], : luma.shape[1]], FULL_TO_LIMITED_LUMA, dst=luma)
     out[luma.shape[0] :] = NEUTRAL_CHROMA
 
 

@@ -61,3 +61,4 @@ class EncodedFrame:
     encoded_ns: int
     width: int
     height: int
+    frame_id: str

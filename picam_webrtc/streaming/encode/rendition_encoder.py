@@ -150,4 +150,5 @@ class RenditionEncoder:
             encoded_ns=time.time_ns(),
             width=pixels.shape[1],
             height=pixels.shape[0] * 2 // 3,
+            frame_id=source.frame.frame_id if source else "",
         )

@@ -1,7 +1,8 @@
 """What travels beside the pictures on a viewer's data channel `metadata`: JSON both ways.
 
 To the viewer, about a picture: {"type": "frame", "rtp": its RTP timestamp, "stamp_us": time of capture, "received_us":
-arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}. RTP timestamps run as stamps do, 90 for a
+arrival here, "encoded_us": end of encoding, "rendition": "h264/full"}; with "test_pattern": true where it shows no
+camera's picture but the pattern that stands in for it. RTP timestamps run as stamps do, 90 for a
 millisecond, so one such message tells the stamps of those that follow as well; another is sent where that ends to be
 so, where the rendition changes, and twice a second.
 
@@ -21,6 +22,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
+from picam_webrtc.frame import TEST_PATTERN_FRAME_ID
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.rendition import VIDEO_CLOCK_HZ, EncodedFrame
 from picam_webrtc.streaming.rtp.header import RTP_TIMESTAMP_MASK
@@ -31,6 +33,7 @@ MOST_BUFFERED = 64 * 1024
 REMINDER_NS = NANOSECONDS // 2
 ROUNDING_NS = 2 * NANOSECONDS // VIDEO_CLOCK_HZ
 """Two timestamps are each less than a tick off their stamps."""
+TEST_PATTERN_MARK: tuple[dict[str, object], dict[str, object]] = ({}, {"test_pattern": True})
 LONGEST_MESSAGE = 256
 """Characters of a viewer's message that are looked at: a ping has 40."""
 
@@ -58,7 +61,8 @@ class MetadataChannel:
     def send_frame_metadata(self, frame: EncodedFrame, rtp_timestamp: int) -> None:
         """Tell about a picture whose packets carry that RTP timestamp, unless the viewer knows it already."""
         if not self._knows(frame, rtp_timestamp) and self._send(
-            {
+            TEST_PATTERN_MARK[frame.frame_id == TEST_PATTERN_FRAME_ID]
+            | {
                 "type": "frame",
                 "rtp": rtp_timestamp,
                 "stamp_us": frame.stamp_ns // 1000,
@@ -87,7 +91,8 @@ class MetadataChannel:
         elapsed_ns = frame.stamp_ns - last.stamp_ns
         elapsed_ticks = (rtp_timestamp - last_timestamp) & RTP_TIMESTAMP_MASK
         is_in_step = abs(elapsed_ticks * NANOSECONDS // VIDEO_CLOCK_HZ - elapsed_ns) < ROUNDING_NS
-        return is_in_step and elapsed_ns < REMINDER_NS and frame.key == last.key
+        is_alike = frame.key == last.key and frame.frame_id == last.frame_id
+        return is_in_step and elapsed_ns < REMINDER_NS and is_alike
 
     def _send(self, message: dict[str, object]) -> bool:
         return self._send_text(json.dumps(message))

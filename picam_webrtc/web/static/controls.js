@@ -7,7 +7,7 @@
  * @typedef {object} Parameter
  * @property {string} name
  * @property {"bool" | "int" | "float" | "str" | "tuple"} type
- * @property {boolean | number | string | string[]} value
+ * @property {boolean | number | string | string[] | null} value null is not set: left to the camera
  * @property {string} description
  * @property {number | null} minimum
  * @property {number | null} maximum
@@ -62,7 +62,7 @@ export class Controls {
     const input = makeInput(parameter);
     input.dataset.parameter = `${node}.${parameter.name}`;
     const output = document.createElement("output");
-    const showValue = (value) => (output.textContent = input.type === "range" ? shortNumber(value) : "");
+    const showValue = (value) => (output.textContent = input.type !== "range" ? "" : value === null ? "–" : shortNumber(value));
     const change = latestOnly((value) => this.#set(node, parameter, value, input).then(() => showValue(parameter.value)));
     input.addEventListener(input.type === "range" ? "input" : "change", () => {
       showValue(readInput(input, parameter));
@@ -140,9 +140,9 @@ function isLogarithmic({ minimum, maximum }) {
 
 function writeInput(input, parameter) {
   const { type, value } = parameter;
-  if (type === "bool") input.checked = value;
+  if (type === "bool") Object.assign(input, { checked: value === true, indeterminate: value === null });
   else if (input.type === "range" && isLogarithmic(parameter)) input.value = Math.log10(value);
-  else input.value = Array.isArray(value) ? value.join(", ") : value;
+  else input.value = Array.isArray(value) ? value.join(", ") : (value ?? "");
 }
 
 function readInput(input, parameter) {

@@ -35,6 +35,7 @@ const FIRST_PINGS_MS = [0, 50, 100, 200, 400, 800];
  * @property {number} rtp RTP timestamp
  * @property {number} stamp_us time of capture
  * @property {string} rendition such as "h264/full"
+ * @property {boolean} [test_pattern] it shows the pattern that stands in for a camera
  * @property {number} [received_us] arrival at the WebRTC node, of the pictures that a message was about
  * @property {number} [encoded_us] end of encoding, of those too
  */
@@ -85,9 +86,9 @@ export class Metadata {
   frame(rtpTimestamp) {
     if (rtpTimestamp === undefined || !this.#frames.length) return undefined;
     const before = this.#frames.findLast(({ rtp }) => ticks(rtp, rtpTimestamp) >= 0) ?? this.#frames[0];
-    const { rtp, stamp_us: stampUs, rendition } = before;
+    const { rtp, stamp_us: stampUs, rendition, test_pattern } = before;
     if (rtp === rtpTimestamp) return before;
-    return { rtp: rtpTimestamp, stamp_us: stampUs + ticks(rtp, rtpTimestamp) * US_PER_RTP_TICK, rendition };
+    return { rtp: rtpTimestamp, stamp_us: stampUs + ticks(rtp, rtpTimestamp) * US_PER_RTP_TICK, rendition, test_pattern };
   }
 
   /**

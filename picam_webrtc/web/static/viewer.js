@@ -83,6 +83,7 @@ export class Viewer extends EventTarget {
   #presented = null;
   #info = undefined;
   #boxesAreExact = false;
+  #isTestPattern = false;
   #lastFrameAt = 0;
   #lastProbeAt = 0;
   #connectingSince = Infinity;
@@ -242,8 +243,16 @@ export class Viewer extends EventTarget {
     const found = this.#metadata.detections(info);
     if (!this.#info) this.#latency.add(this.#presented, info, found, this.#metadata.clock);
     this.#info = info;
+    this.#noteTestPattern(info.test_pattern === true);
     this.#boxesAreExact = isOf(found, info);
     this.#showBoxes(found, found && !this.#boxesAreExact ? (info.stamp_us - found.stamp_us) / 1000 : 0);
+  }
+
+  #noteTestPattern(isTestPattern) {
+    if (isTestPattern === this.#isTestPattern) return;
+    this.#isTestPattern = isTestPattern;
+    this.#container.toggleAttribute("data-test-pattern", isTestPattern);
+    this.#announce();
   }
 
   #showBoxes(found, ageMs) {
@@ -303,12 +312,17 @@ export class Viewer extends EventTarget {
     if (state === this.#state && error?.problem === this.#error?.problem) return;
     this.#state = state;
     this.#error = error;
-    const words = wordsFor(state, error?.problem);
     this.#container.dataset.state = state;
+    this.#announce();
+  }
+
+  #announce() {
+    const { problem, message } = this.#error ?? {};
+    const state = this.#state;
+    const words = wordsFor(state, problem, this.#isTestPattern);
     this.#said.textContent = words;
     this.#show(words);
-    const detail = { state, words, problem: error?.problem, message: error?.message };
-    this.dispatchEvent(new CustomEvent("state", { detail }));
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, words, problem, message } }));
   }
 
   #leaveFallback() {

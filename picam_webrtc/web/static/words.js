@@ -39,12 +39,16 @@ const WORDS_OF_PROBLEM = Object.freeze({
   [WhepProblem.LOST]: "Connection lost",
 });
 
+const TEST_PATTERN = "Test pattern: the robot has no camera";
+
 /**
  * @param {string} state one of ViewerState
  * @param {string} [problem] one of WhepProblem
+ * @param {boolean} [isTestPattern] what is live is no camera's picture
  * @returns {string} empty where nothing needs to be said
  */
-export function wordsFor(state, problem = undefined) {
+export function wordsFor(state, problem = undefined, isTestPattern = false) {
+  if (isTestPattern && state === ViewerState.LIVE) return TEST_PATTERN;
   return WORDS_OF_PROBLEM[problem] ?? WORDS_OF_STATE[state] ?? "";
 }
 

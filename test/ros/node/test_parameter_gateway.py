@@ -4,11 +4,15 @@ import asyncio
 
 import pytest
 
+from picam_webrtc.camera.control_set import ControlSet
+from picam_webrtc.camera.controls import controls_of
 from picam_webrtc.errors import ParameterError
+from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.web.parameters import ParameterDescription
+from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
 from picam_webrtc_test.ros.support import running_node
 
 
@@ -38,6 +42,22 @@ async def test_a_change_reaches_the_node_in_its_own_type() -> None:
         await gateway.set("changed", {"threshold": 1, "class_filter": ["cat"]})
 
     assert (parameters.settings.threshold, parameters.settings.class_filter) == (1.0, ("cat",))
+
+
+async def test_a_control_that_is_not_set_is_described_with_its_type_and_can_be_set() -> None:
+    controls = ControlSet(controls_of(IMX708_CONTROLS, {}))
+    with running_node("camera") as (runtime, node):
+        ControlParameters(node, controls.commit, controls)
+        runtime.spin()
+        gateway = RosParameterGateway(node, ["camera"])
+        (described,) = await gateway.describe()
+        await gateway.set("camera", {"AwbEnable": False, "ColourTemperature": 4000})
+
+    found = {one.name: (one.type, one.value, one.minimum, one.maximum) for one in described.parameters}
+    assert found["AwbEnable"] == ("bool", None, None, None)
+    assert found["ColourTemperature"] == ("int", None, 100, 100000)
+    assert found["AfTrigger"] == ("int", None, 0, 1)
+    assert (controls.values["AwbEnable"], controls.values["ColourTemperature"]) == (False, 4000)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from picam_webrtc.streaming.encode.rendition import FULL, Codec, EncodedFrame, R
 
 CODED = EncodedFrame(
     key=RenditionKey(Codec.H264, FULL), data=b"\0\0\0\1\x65", keyframe=True, timestamp=3000, stamp_ns=1, received_ns=2,
-    encoded_ns=3, width=1280, height=720,
+    encoded_ns=3, width=1280, height=720, frame_id="optical",
 )  # fmt: skip
 STAMP_NS = 1_500_000_000
 

@@ -127,3 +127,13 @@ async def test_detections_reach_every_viewer_who_asked_and_no_other() -> None:
         await asyncio.to_thread(stream.push_detections, FOUND)
 
         await until(lambda: any(message["type"] == "detections" for message in heard))
+
+
+def test_a_picture_of_the_test_pattern_is_told_apart_at_once() -> None:
+    channel = FakeChannel()
+    told, frame = MetadataChannel(channel), coded(1, keyframe=True)
+    told.send_frame_metadata(frame, 5000)
+    told.send_frame_metadata(replace(coded(2), frame_id="test_pattern"), 8000)
+    told.send_frame_metadata(replace(coded(3), frame_id="camera_optical_frame"), 11000)
+
+    assert [message.get("test_pattern", False) for message in channel.sent] == [False, True, False]
