@@ -13,6 +13,7 @@ from typing import Any, Self
 from picam_webrtc.camera.shot import Shot
 from picam_webrtc.camera.source import FrameSource
 from picam_webrtc.camera.turn import Turner
+from picam_webrtc.color import as_smpte170m
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 
@@ -227,10 +228,16 @@ def _read_on(
             return
         if shot is not None:
             board.record_shot(shot)
-            _deliver(handlers, turned(shot), board)
+            _deliver(handlers, _in_one_color_space(turned(shot)), board)
             last_s = time.monotonic()
         elif time.monotonic() - last_s >= watchdog_timeout_s:
             raise CameraError(f"no frame for {watchdog_timeout_s:g} s from {source}")
+
+
+def _in_one_color_space(shot: Shot) -> Shot:
+    """Once, here, and not by each of those who get it."""
+    lores = as_smpte170m(shot.lores) if shot.lores is not None else None
+    return replace(shot, frame=as_smpte170m(shot.frame), lores=lores)
 
 
 def _deliver(handlers: _Handlers, shot: Shot, board: _Board) -> None:
