@@ -269,7 +269,8 @@ def test_the_table_is_read_by_its_path_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 READ_BY_EVERY_PYTHON = (
     "__init__.py", "__main__.py", "entry.py", "dependencies.py", "errors.py", "doctor/__init__.py",
-    "doctor/__main__.py", "ros/__init__.py", "ros/process/__init__.py", "ros/process/memory.py", "ros/process/signals.py",
+    "doctor/__main__.py", "ros/__init__.py", "ros/process/__init__.py", "ros/process/memory.py",
+    "ros/process/signals.py",
 )  # fmt: skip
 
 
