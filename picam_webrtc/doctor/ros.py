@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from picam_webrtc.dependencies import is_there
-from picam_webrtc.doctor.children import Answer, Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.doctor.children import ENDS, Answer, Answers, Step
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
+from picam_webrtc.ros.process import log_directory
 from picam_webrtc.ros.process.shared_memory import (
     COST,
     GENERATIONS,
@@ -61,7 +62,13 @@ def ros(answers: Answers, environment: Mapping[str, str], folder: Path) -> Itera
     if RCLPY not in answers:
         yield broken("ROS 2", "rclpy is not found", _how_to_get_ros())
         return
-    yield _rclpy(distribution, answers[RCLPY])
+    asked = environment.get("RMW_IMPLEMENTATION", "")
+    if asked and answers[RCLPY].error.startswith(ENDS):  # rcl's way to refuse a middleware that is not there
+        found = f"{asked}, which RMW_IMPLEMENTATION asks for, is not installed or does not load"
+        yield broken("middleware", f"{found} ({answers[RCLPY].error})", _another_middleware(distribution, asked))
+    else:
+        yield _rclpy(distribution, answers[RCLPY])
+    yield _logs(environment)
     yield _messages(distribution)
     yield from _middleware(distribution, answers, environment, folder)
     yield _discovery(environment)
@@ -91,7 +98,7 @@ def _rclpy(distribution: str, answer: Answer) -> Finding:
     if distribution in TOO_OLD:
         return broken("ROS 2", f"{found} is too old", "take Jazzy or later (docs/install.md)")
     if answer.untold:
-        return warning("ROS 2", f"{found}: {answer.error}", PATIENCE)
+        return unknown("ROS 2", f"{found}: {answer.error}", answer.untold)
     if not answer.error:
         return ok("ROS 2", f"{found} can be imported")
     built_for = _python_of_rclpy()
@@ -124,13 +131,15 @@ def _messages(distribution: str) -> Finding:
 
 def _middleware(distribution: str, answers: Answers, environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     answer, asked = answers[MIDDLEWARE], environment.get("RMW_IMPLEMENTATION", "")
+    if answers[RCLPY].error and not answers[RCLPY].untold:
+        return  # said already
+    if answer.untold:
+        yield unknown("middleware", f"{asked or 'the default'}: {answer.error}", answer.untold)
+        yield unknown("Fast DDS profile", "not told, since the middleware is not", answer.untold)
+        return
     if answer.error:
-        if answers[RCLPY].error:
-            return  # said already
-        package = f"ros-{distribution or '<distribution>'}-{asked.replace('_', '-')}"
-        remedy = f"sudo apt install {package}, or unset RMW_IMPLEMENTATION" if asked else "reinstall ROS's rmw packages"
-        complain = warning if answer.untold else broken
-        yield complain("middleware", f"{asked or 'the default'} is not loaded: {answer.error}", remedy)
+        remedy = _another_middleware(distribution, asked) if asked else "reinstall ROS's rmw packages"
+        yield broken("middleware", f"{asked or 'the default'} is not loaded: {answer.error}", remedy)
         return
     name, *libraries = answer.value
     chosen = f"asked for by RMW_IMPLEMENTATION={asked}" if asked else "the default"
@@ -143,6 +152,19 @@ def _middleware(distribution: str, answers: Answers, environment: Mapping[str, s
     yield finding
     if profile is not None:
         yield shared_memory(profile)
+
+
+def _another_middleware(distribution: str, asked: str) -> str:
+    package = f"ros-{distribution or '<distribution>'}-{asked.replace('_', '-')}"
+    return f"sudo apt install {package}, or unset RMW_IMPLEMENTATION"
+
+
+def _logs(environment: Mapping[str, str]) -> Finding:
+    """Without a folder for them no node starts."""
+    fault = log_directory.fault(environment)
+    if fault:
+        return broken("ROS logs", fault, log_directory.REMEDY)
+    return ok("ROS logs", f"in {log_directory.log_directory(environment)}")
 
 
 def fast_dds(libraries: list[str]) -> FastDds | None:

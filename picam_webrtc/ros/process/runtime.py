@@ -7,6 +7,7 @@ handling, and its spinning in the main thread without it, both leave processes t
 import asyncio
 import faulthandler
 import logging
+import os
 import re
 import sys
 import threading
@@ -23,7 +24,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.process import signals
+from picam_webrtc.ros.process import log_directory, signals
 from picam_webrtc.ros.process.memory import keep_what_is_loaded
 from picam_webrtc.ros.process.shared_memory import loaded_fast_dds, remove_orphans, use_profile
 
@@ -53,7 +54,7 @@ class Runtime:
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
-            raise PicamWebrtcError(f"ROS arguments: {_without_source_lines(error)}") from error
+            raise PicamWebrtcError(_why_not(_without_source_lines(error))) from error
         self._stack.callback(rclpy.try_shutdown)
         self.executor = SingleThreadedExecutor()
         self._thread = threading.Thread(target=_spin, args=(self.executor, self._ended), name="ros-spin", daemon=True)
@@ -155,6 +156,14 @@ def farewell_deadline() -> Iterator[None]:
         yield
     finally:
         faulthandler.dump_traceback_later(FAREWELL_TIMEOUT_S, exit=True)
+
+
+def _why_not(said: str) -> str:
+    """Why rclpy.init refused, of which rcl has `said` that."""
+    if "initialize logging" not in said:
+        return f"ROS arguments: {said}"
+    reason = log_directory.fault(os.environ) or f"ROS cannot write its logs: {said}"
+    return f"{reason}; {log_directory.REMEDY}"
 
 
 def _without_source_lines(error: Exception) -> str:
