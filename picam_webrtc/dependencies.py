@@ -296,4 +296,9 @@ def pip_install(*arguments: str) -> str:
         return f"{python} -m pip install {quoted}"
     if shutil.which("uv"):  # environments that it made have no pip
         return f"uv pip install --python {python} {quoted}"
-    return f"{python} -m ensurepip && {python} -m pip install {quoted}"
+    return f"{bring_pip()} && {python} -m pip install {quoted}"
+
+
+def bring_pip() -> str:
+    """The command that brings pip into this Python's environment, which has none."""
+    return f"{shlex.quote(sys.executable)} -m ensurepip"

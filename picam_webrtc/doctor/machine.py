@@ -121,7 +121,7 @@ def port(host: str, number: int) -> Finding:
         if error.errno in NO_SUCH_ADDRESS:
             return broken("port", f"{where}: {host} is no address of this machine", ANY_HOST)
         return _taken(where, number, error)
-    loopback = ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+    loopback = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
     seen_by = "this machine only (host:=0.0.0.0 opens it to others)" if loopback else "others too"
     return ok("port", f"{where} is free; it is for {seen_by}")
 

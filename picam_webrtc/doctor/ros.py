@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from picam_webrtc.dependencies import is_there
+from picam_webrtc.dependencies import environment_beside, in_its_stead, is_there
 from picam_webrtc.doctor.children import ENDS, Answer, Answers, Step
 from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
 from picam_webrtc.ros.process import log_directory
@@ -88,6 +88,9 @@ def _how_to_get_ros() -> str:
     installed = sorted(path.parent for path in SOURCED.glob("*/setup.bash"))
     if installed:
         return f"source {installed[-1]}/setup.bash in this shell"
+    made = environment_beside()
+    if made is not None:
+        return in_its_stead(made)
     if platform.machine() == "x86_64":
         return "`make run` brings it; or install it (docs/install.md) and source /opt/ros/<distribution>/setup.bash"
     return "install it (docs/install.md) and source /opt/ros/<distribution>/setup.bash"

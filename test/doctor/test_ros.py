@@ -213,3 +213,14 @@ def test_who_sees_whom_is_told(environment: dict[str, str], level: Level, text: 
     assert found.level is level
     assert text in found.found
     assert bool(found.remedy) == (level is not Level.OK)
+
+
+def test_the_systems_python_is_told_of_the_environment_that_has_ros(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("picam_webrtc.doctor.ros.SOURCED", tmp_path)
+    monkeypatch.setattr("picam_webrtc.doctor.ros.environment_beside", lambda: Path("/home/pi/src/.venv/bin/python3"))
+
+    (found,) = lines({}).values()
+
+    assert "take /home/pi/src/.venv/bin/python3 in place of " in found.remedy
