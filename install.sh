@@ -14,14 +14,44 @@ VENV=$HERE/.venv
 PATH=${PATH//"$VENV/bin:"/}  # where somebody has activated it, the system's interpreter is meant all the same
 CONSTRAINTS=$HERE/resource/constraints
 DONE=$VENV/installed  # what was installed for, so that a second run needs no network
+UNFINISHED=$VENV/unfinished  # there while the environment is being made
 LOG=$VENV/install.log
-NEEDED_MB=800          # with ROS 2 from wheels 650, and what pip unpacks meanwhile
-ROS_SETUP=             # what the user is to source, where ROS was not
+NEEDED_MB=800  # with ROS 2 from wheels 650, and what pip unpacks meanwhile
+ROS_SETUP=  # what the user is to source, where ROS was not
 
 fail() {
     printf 'install.sh: %s\n' "$1" >&2
     exit 1
 }
+
+quoted() {  # a path, ready for a shell
+    printf %q "$1"
+}
+
+# In a process group of its own, which Ctrl-C does not reach: Python would tell of it by a traceback.
+JOB=
+run() {
+    set -m
+    "$@" </dev/null &
+    JOB=$!
+    set +m
+    local code=0
+    wait "$JOB" || code=$?
+    JOB=
+    return "$code"
+}
+
+interrupted() {
+    trap '' INT TERM
+    if [ -n "$JOB" ]; then
+        kill -- "-$JOB" 2>/dev/null || true
+        wait "$JOB" 2>/dev/null || true
+    fi
+    printf '\ninstall.sh: interrupted; ./install.sh goes on from here\n' >&3
+    exit 130
+}
+exec 3>&2  # the terminal, also while what runs writes to the log
+trap interrupted INT TERM
 
 is_python() {  # INTERPRETER CODE
     "$1" -c "$2" >/dev/null 2>&1
@@ -41,7 +71,7 @@ check_machine() {
 
 # A ROS 2 that is installed and not sourced: wheels beside it would be a second one.
 source_ros() {
-    if python3 -c 'import rclpy' >/dev/null 2>&1; then
+    if [ -n "${ROS_DISTRO:-}" ] || python3 -c 'import rclpy' >/dev/null 2>&1; then
         return
     fi
     local found=(/opt/ros/*/setup.bash)
@@ -96,9 +126,14 @@ choose_python() {
         fail "Python 3.11 or later is needed, $PYTHON is $version; Debian 12 and Ubuntu 24.04 have it (docs/install.md)"
 }
 
+# Whether the environment is there, and made to its end.
+has_pip() {
+    [ ! -e "$UNFINISHED" ] && "$VENV/bin/python3" -m pip --version >/dev/null 2>&1
+}
+
 # What apt has to bring. Debian's colcon only recommends what ROS's depends on.
 missing_packages() {
-    if [ ! -e "$VENV" ] && ! is_python "$PYTHON" 'import ensurepip, venv'; then
+    if ! has_pip && ! is_python "$PYTHON" 'import ensurepip, venv'; then
         echo python3-venv
     fi
     if [ -n "$HAS_ROS" ] && ! command -v colcon >/dev/null; then
@@ -119,20 +154,43 @@ identity() {
     "$1" -c 'import sys; print("%d.%d of %s" % (*sys.version_info[:2], sys.base_prefix))' 2>/dev/null || echo "nothing that starts"
 }
 
+# One that was left unfinished is ours, and made anew; another's that has no pip is given one.
 make_venv() {
+    if [ -e "$UNFINISHED" ]; then
+        rm -rf "$VENV"
+    fi
     if [ ! -e "$VENV" ]; then
-        "$PYTHON" -m venv --system-site-packages "$VENV" || fail "$PYTHON cannot make an environment in $VENV"
+        echo "[1/3] Environment: making .venv ..."
+        mkdir "$VENV"
+        touch "$UNFINISHED" "$VENV/COLCON_IGNORE"
+        fill_venv
+        rm "$UNFINISHED"
+    fi
+    check_venv
+    if ! has_pip; then
+        echo "[1/3] Environment: .venv has no pip, bringing it ..."
+        fill_venv
     fi
     touch "$VENV/COLCON_IGNORE"
+}
+
+fill_venv() {
+    if ! run "$PYTHON" -m venv --system-site-packages "$VENV" >"$LOG" 2>&1; then
+        tail -n 5 "$LOG" >&2
+        fail "$PYTHON cannot make an environment in $VENV; $LOG has all that it said"
+    fi
+}
+
+check_venv() {
     local theirs ours
     theirs=$(identity "$VENV/bin/python3")
     ours=$(identity "$PYTHON")
     [ "$theirs" = "$ours" ] ||
-        fail ".venv is Python $theirs, and this is Python $ours; remove it (rm -r $VENV) and run ./install.sh again"
+        fail ".venv is Python $theirs, and this is Python $ours; remove it (rm -r $(quoted "$VENV")) and run ./install.sh again"
     [ -z "$HAS_ROS" ] || is_python "$VENV/bin/python3" 'import rclpy' ||
         fail "ROS 2 is not seen from .venv: it is in another environment, ${VIRTUAL_ENV:-that of $PYTHON}; leave that and run ./install.sh again"
     grep -qs '^include-system-site-packages = true' "$VENV/pyvenv.cfg" ||
-        fail ".venv does not see the system's packages; remove it (rm -r $VENV) and run ./install.sh again"
+        fail ".venv does not see the system's packages; remove it (rm -r $(quoted "$VENV")) and run ./install.sh again"
 }
 
 # Extras of setup.py, beside what every installation has.
@@ -150,7 +208,7 @@ extras() {
 pip_install() {
     # What is set for other uses of pip and Python would put packages elsewhere, or bring others.
     # Nothing is ever compiled: empy, which ROS's wheels ask for, has no wheel, and is Python alone.
-    env -u PYTHONPATH -u PIP_TARGET -u PIP_PREFIX PIP_USER=no PIP_RETRIES=2 "$VENV/bin/python3" -m pip --disable-pip-version-check \
+    run env -u PYTHONPATH -u PIP_TARGET -u PIP_PREFIX PIP_USER=no PIP_RETRIES=2 "$VENV/bin/python3" -m pip --disable-pip-version-check \
         install --only-binary :all: --no-binary empy "$@" >"$LOG" 2>&1 && return
     if grep -qiE 'name resolution|connection (refused|broken|timed out)|NewConnectionError|ConnectTimeout|unreachable' "$LOG"; then
         fail "the package index cannot be reached: is there a network? ($LOG has all that pip said)"
@@ -165,14 +223,14 @@ pip_install() {
 install_packages() {
     local wanted
     wanted=$(extras)
-    "$PYTHON" -s "$CONSTRAINTS/for_this_system.py" >"$VENV/constraints.txt"
+    run "$PYTHON" -s "$CONSTRAINTS/for_this_system.py" >"$VENV/constraints.txt"
     local state
     state=$(cat setup.py "$VENV/constraints.txt" "$CONSTRAINTS/ros-jazzy.txt" <(echo "$wanted $HERE") | sha256sum)
     if [ "$(cat "$DONE" 2>/dev/null)" = "$state" ]; then
         echo "Everything is installed."
         return
     fi
-    echo "Installing into .venv; the first time this brings about 100 MB ..."
+    echo "[2/3] Packages: installing into .venv, the first time about 100 MB and a minute or more (.venv/install.log tells) ..."
     pip_install --constraint "$VENV/constraints.txt" --constraint "$CONSTRAINTS/ros-jazzy.txt" --editable ".[$wanted]"
     echo "$state" >"$DONE"
 }
@@ -185,12 +243,12 @@ say_what_next() {
     echo
     echo "Done. Now type:"
     if [ -z "$HAS_ROS" ]; then
-        echo "    cd $HERE"
+        echo "    cd $(quoted "$HERE")"
         echo "    resource/executables/picam_webrtc"
         return
     fi
-    [ -z "$ROS_SETUP" ] || echo "    source $ROS_SETUP"
-    echo "    cd $workspace"
+    [ -z "$ROS_SETUP" ] || echo "    source $(quoted "$ROS_SETUP")"
+    echo "    cd $(quoted "$workspace")"
     echo "    colcon build --packages-select picam_webrtc"
     echo "    source install/setup.bash"
     echo "    ros2 launch picam_webrtc picam_webrtc.launch.py"
@@ -211,5 +269,8 @@ mapfile -t missing < <(missing_packages)
 [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 make_venv
 install_packages
-"$VENV/bin/python3" -m picam_webrtc.models fetch || echo "Without a model the pipeline streams, and detects nothing."
-say_what_next
+echo "[3/3] Model: fetching what is not here yet ..."
+run "$VENV/bin/python3" -m picam_webrtc.models fetch || echo "Without a model the pipeline streams, and detects nothing."
+if [ -z "${MAKELEVEL:-}" ]; then  # `make run` types it itself
+    say_what_next
+fi

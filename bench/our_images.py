@@ -23,7 +23,7 @@ def frame_of(pixels: Pixels, number: int) -> Frame:
 def publish(_reliability: str, frames: int) -> None:
     matched = threading.Event()
     with Runtime([]) as runtime:
-        publisher = ImagePublisher(runtime.node("publisher", Node), TOPIC, LocalTopics(), lambda _: matched.set())
+        publisher = ImagePublisher(runtime.node("publisher", Node), TOPIC, LocalTopics(), matched.set)
         runtime.spin()
         assert matched.wait(START_TIMEOUT_S)
         pixels = BufferPool((HEIGHT, WIDTH, 3), lambda pixels: np.copyto(pixels, picture())).take()  # as sources do

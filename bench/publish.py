@@ -14,7 +14,6 @@ between two frames, by their arrival in its socket.
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -25,7 +24,9 @@ from typing import Any
 
 import aiohttp
 
+from bench.child import Child
 from bench.light_viewer import LightViewer
+from bench.process_figures import cpu_s
 from picam_webrtc_test.media_server import Go2rtc, go2rtc
 
 SETTLING_S = 3.0
@@ -34,36 +35,15 @@ STEADY_S = 12.0
 """Longer than a connection takes to count as a good one."""
 
 
-class Robot:
+class Robot(Child):
     """`bench.publish_server` as a child."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._turn = asyncio.Lock()
-
     @classmethod
-    async def start(cls, stack: AsyncExitStack, streams: int) -> "Robot":
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.publish_server", str(streams)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
-        )
-        robot = cls(process)
+    async def of(cls, stack: AsyncExitStack, streams: int) -> "Robot":
+        robot = await cls.start("bench.publish_server", str(streams))
         stack.push_async_callback(robot.stop)
         await robot.ask(op="usage")
         return robot
-
-    async def ask(self, **request: object) -> dict[str, Any]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("the robot has no pipes")
-        async with self._turn:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the robot has ended")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
     async def view(self, stack: AsyncExitStack, stream: str) -> LightViewer:
         viewer = LightViewer(lambda *_: None)
@@ -78,11 +58,6 @@ class Robot:
         async with asyncio.timeout(PATIENCE_S):
             while (await self.ask(op="usage"))["connections"] < len(urls):  # noqa: ASYNC110 -- of another process
                 await asyncio.sleep(0.1)
-
-    async def stop(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._process.wait()
 
 
 async def read(stack: AsyncExitStack, http: aiohttp.ClientSession, url: str) -> LightViewer:
@@ -100,12 +75,6 @@ async def read(stack: AsyncExitStack, http: aiohttp.ClientSession, url: str) -> 
                 return viewer
             await viewer.close()
             await asyncio.sleep(0.1)
-
-
-def cpu_s(pid: int) -> float:
-    """Of another process (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure(robot: Robot, viewers: list[LightViewer], seconds: float, server: Go2rtc | None) -> dict[str, Any]:
@@ -130,7 +99,7 @@ async def measure(robot: Robot, viewers: list[LightViewer], seconds: float, serv
 
 async def with_viewers(streams: int, seconds: float) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
-        robot = await Robot.start(stack, streams)
+        robot = await Robot.of(stack, streams)
         viewers = [await robot.view(stack, f"s{number}") for number in range(streams)]
         return await measure(robot, viewers, seconds, None)
 
@@ -148,7 +117,7 @@ async def around_a_media_server(stack: AsyncExitStack, names: list[str]) -> tupl
     directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     server = await stack.enter_async_context(go2rtc(directory, dict.fromkeys(names, "")))
     http = await stack.enter_async_context(aiohttp.ClientSession())
-    return await Robot.start(stack, len(names)), server, http
+    return await Robot.of(stack, len(names)), server, http
 
 
 async def restarts(times: int, away_s: float) -> dict[str, Any]:

@@ -5,11 +5,11 @@ Reads a JSON object a line and answers with one: `{"op": "answer", "stream": ...
 """
 
 import asyncio
-import json
 import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
+from bench.child import answer_requests
 from bench.moving_source import play
 from bench.viewers_server import BITRATE, usage
 from picam_webrtc.frame import Frame
@@ -31,8 +31,7 @@ class Robot:
     async def start(cls, stack: AsyncExitStack, streams: int) -> "Robot":
         settings = WebRtcSettings(bitrate=BITRATE)
         made = [
-            Stream(f"s{number}", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
-            for number in range(streams)
+            Stream(f"s{number}", settings, on_demand=lambda _: None, is_live=lambda: True) for number in range(streams)
         ]
 
         def push(frame: Frame) -> None:
@@ -66,13 +65,9 @@ class Robot:
 
 
 async def main() -> None:
-    loop = asyncio.get_running_loop()
-    requests = asyncio.StreamReader(limit=1 << 20)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
     async with AsyncExitStack() as stack:
         robot = await Robot.start(stack, int(sys.argv[1]))
-        while line := await requests.readline():
-            print(json.dumps(await robot.obey(json.loads(line))), flush=True)
+        await answer_requests(robot.obey)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class Robot:
     def holdings(self) -> dict[str, Holdings]:
         return {name: holdings(self._processes[name].pid) for name in WATCHED}
 
-    def change_parameter(self, name: str, parameter: Parameter[Any]) -> None:
+    def change_parameter(self, name: str, parameter: Parameter) -> None:
         client = self._parameters[name]
         wait_until(client.services_are_ready, f"the parameters of {name}")
         answered(lambda: client.set_parameters([parameter]), f"{name} takes a parameter")

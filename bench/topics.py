@@ -63,7 +63,7 @@ def composed_ms_per_hop() -> float:
     slot, local, times_ms = Latest[Frame](), LocalTopics(), list[float]()
     with Runtime([]) as runtime:
         node = runtime.node("composed", Node)
-        publisher = ImagePublisher(node, TOPIC, local, lambda _: None)
+        publisher = ImagePublisher(node, TOPIC, local, lambda: None)
         subscription = ImageSubscription(node, TOPIC, local, slot.put)
         runtime.spin()
 

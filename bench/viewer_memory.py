@@ -11,16 +11,17 @@ import asyncio
 import json
 import statistics
 import time
-from contextlib import suppress
 
+from bench.child import Child
 from bench.light_viewer import CaptureClock, LightViewer
-from bench.viewers import Audience, ServerProcess, log
+from bench.viewers import SERVER, Audience, log
+from picam_webrtc.background import background
 
 SAMPLE_S = 30.0
 WARM_UP_SAMPLES = 2
 
 
-async def stall_for_ever(server: ServerProcess) -> None:
+async def stall_for_ever(server: Child) -> None:
     """One viewer after the other that connects and then leaves everything in its socket."""
     while True:
         viewer = LightViewer(CaptureClock().age_s)
@@ -34,20 +35,17 @@ async def stall_for_ever(server: ServerProcess) -> None:
 
 async def main() -> None:
     arguments = parse()
-    server = await ServerProcess.start("ours")
+    server = await Child.start(SERVER, "ours")
     audience = Audience(server)
     samples = []
     await audience.grow_to(arguments.viewers)
-    stalling = asyncio.create_task(stall_for_ever(server))
-    end = time.monotonic() + 60 * arguments.minutes
-    while time.monotonic() < end:
-        await asyncio.sleep(min(SAMPLE_S, 60 * arguments.minutes / 4))
-        usage = await server.ask(op="usage")
-        log(str(usage))
-        samples.append(round(usage["rss_mb"], 1))
-    stalling.cancel()
-    with suppress(asyncio.CancelledError):
-        await stalling
+    async with background(stall_for_ever(server)):
+        end = time.monotonic() + 60 * arguments.minutes
+        while time.monotonic() < end:
+            await asyncio.sleep(min(SAMPLE_S, 60 * arguments.minutes / 4))
+            usage = await server.ask(op="usage")
+            log(str(usage))
+            samples.append(round(usage["rss_mb"], 1))
     await audience.close()
     await server.stop()
     steady = samples[WARM_UP_SAMPLES:]

@@ -20,8 +20,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from bench.child import Child
 from bench.light_viewer import CaptureClock, LightViewer
 
+SERVER = "bench.viewers_server"
 FULL_RATE = 30.0
 SETTLING_S = 2.0
 JOIN_PATIENCE_S = 10.0
@@ -29,44 +31,10 @@ OURS, PLAIN = (1, 8, 32, 64, 100), (1, 2, 4, 8)
 SLOPE_FROM, SLOPE_TO = 8, 64
 
 
-class ServerProcess:
-    """`bench.viewers_server` as a child."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self._turn = asyncio.Lock()
-
-    @classmethod
-    async def start(cls, kind: str) -> "ServerProcess":
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.viewers_server", kind),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
-        )
-        return cls(process)
-
-    async def ask(self, **request: object) -> dict[str, Any]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("the server has no pipes")
-        async with self._turn:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the server has ended")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    async def stop(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await self._process.wait()
-
-
 class Audience:
     """The viewers of one server."""
 
-    def __init__(self, server: ServerProcess) -> None:
+    def __init__(self, server: Child) -> None:
         self.viewers: list[LightViewer] = []
         self.joins_ms: list[float] = []
         self._server = server
@@ -127,7 +95,7 @@ def log(text: str) -> None:
 
 async def run(kind: str, counts: Sequence[int], seconds: float) -> tuple[list[dict[str, Any]], list[float]]:
     """Rows with memory, for rising numbers of viewers; and how long each took to join [ms]."""
-    server = await ServerProcess.start(kind)
+    server = await Child.start(SERVER, kind)
     audience = Audience(server)
     results = []
     try:

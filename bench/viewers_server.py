@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import gc
 import itertools
-import json
 import os
 import resource
 import sys
@@ -18,6 +17,7 @@ import threading
 import time
 from contextlib import AsyncExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
@@ -27,8 +27,10 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.codecs import h264
 from aiortc.contrib.media import MediaRelay
 
+from bench.child import answer_requests
 from bench.moving_source import play
 from picam_webrtc.frame import Frame
+from picam_webrtc.ros.process.memory import keep_image_buffers
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import StreamSnapshot
 from picam_webrtc.streaming.fanout.stream import Stream
@@ -52,19 +54,16 @@ class Server(Protocol):
 
 
 class Ours:
-    """The engine of webrtc_node and its allocator, without ROS and HTTP."""
+    """The engine of webrtc_node and its allocator, which plain aiortc has not, without ROS and HTTP."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
     @classmethod
     async def start(cls, stack: AsyncExitStack) -> "Ours":
-        # Here, so that plain aiortc gets the allocator that it always has: importing this sets ours for the process.
-        from picam_webrtc.ros.process.memory import keep_image_buffers
-
         keep_image_buffers()
         settings = WebRtcSettings(bitrate=BITRATE, max_viewers=1000, keyframe_interval=10.0)
-        stream = Stream("bench", settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
+        stream = Stream("bench", settings, on_demand=lambda _: None, is_live=lambda: True)
         sessions = await stack.enter_async_context(Sessions([stream], settings))
         stack.callback(asyncio.create_task(play(stream.push)).cancel)
         return cls(sessions)
@@ -193,14 +192,10 @@ async def obey(server: Server, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def main() -> None:
-    loop = asyncio.get_running_loop()
-    requests = asyncio.StreamReader(limit=1 << 20)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
     async with AsyncExitStack() as stack:
         kinds: dict[str, type[Ours] | type[Plain]] = {"ours": Ours, "aiortc": Plain}
         server = await kinds[sys.argv[1]].start(stack)
-        while line := await requests.readline():
-            print(json.dumps(await obey(server, json.loads(line))), flush=True)
+        await answer_requests(partial(obey, server))
 
 
 if __name__ == "__main__":

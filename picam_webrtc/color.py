@@ -6,6 +6,7 @@ range both are 0 to 255 (ITU-T T.871, 7, which is JPEG's).
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from picam_webrtc.frame import SEMI_PLANAR, ColorSpace, Frame, Pixels
 
 Matrix = NDArray[np.float64]
-Plane = NDArray[np.float32]
 
 NEUTRAL = 128
 
@@ -63,42 +63,69 @@ def as_smpte170m(frame: Frame) -> Frame:
         return replace(frame, color_space=ColorSpace.SMPTE170M)
     pixels = np.array(frame.pixels)
     convert = _convert_semi_planar if frame.encoding in SEMI_PLANAR else _convert_packed
-    convert(pixels, frame, CODINGS[frame.color_space])
+    convert(pixels, frame)
+    pixels.flags.writeable = False
     return replace(frame, pixels=pixels, color_space=ColorSpace.SMPTE170M)
 
 
-def _convert_semi_planar(pixels: Pixels, frame: Frame, source: Coding) -> None:
+def _convert_semi_planar(pixels: Pixels, frame: Frame) -> None:
     height = frame.height
     first = int(frame.encoding == "nv21")
     luma, chroma = pixels[:height], pixels[height:]
     blue, red = chroma[:, first::2], chroma[:, 1 - first :: 2]
-    luma[:], blue[:], red[:] = _recoded(luma, blue, red, source, (2, 2))
+    _recode(luma, blue, red, frame.color_space, rows=2)
 
 
-def _convert_packed(pixels: Pixels, frame: Frame, source: Coding) -> None:
+def _convert_packed(pixels: Pixels, frame: Frame) -> None:
     """UYVY or YUY2, (height, width, 2)."""
     at = 1 if frame.encoding == "yuv422" else 0
     luma, chroma = pixels[:, :, at], pixels[:, :, 1 - at]
     blue, red = chroma[:, 0::2], chroma[:, 1::2]
-    luma[:], blue[:], red[:] = _recoded(luma, blue, red, source, (1, 2))
+    _recode(luma, blue, red, frame.color_space, rows=1)
 
 
-def _recoded(
-    luma: Pixels, blue: Pixels, red: Pixels, source: Coding, shared_by: tuple[int, int]
-) -> tuple[Pixels, Pixels, Pixels]:
-    """Planes in SMPTE170M; a chroma sample is shared by so many rows and columns of luma."""
-    target = CODINGS[ColorSpace.SMPTE170M]
-    matrix = (target.matrix() @ np.linalg.inv(source.matrix())).astype(np.float32)
-    y = (luma.astype(np.float32) - source.black) / source.luma_span
-    cb, cr = ((plane.astype(np.float32) - NEUTRAL) / source.chroma_span for plane in (blue, red))
-    shift = np.kron(matrix[0, 1] * cb + matrix[0, 2] * cr, np.ones(shared_by, np.float32))
-    y = matrix[0, 0] * y + shift[: y.shape[0], : y.shape[1]]
-    return (
-        _clipped(target.black + target.luma_span * y),
-        _clipped(NEUTRAL + target.chroma_span * (matrix[1, 1] * cb + matrix[1, 2] * cr)),
-        _clipped(NEUTRAL + target.chroma_span * (matrix[2, 1] * cb + matrix[2, 2] * cr)),
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """By a pair of chroma values, blue * 256 + red: what it adds to luma, and what the new pair is.
+
+    `luma` is what luma becomes by itself; None where it stays.
+    """
+
+    luma: Pixels | None
+    shift: NDArray[np.int16]
+    blue: Pixels
+    red: Pixels
+
+
+@cache
+def _tables(source: ColorSpace) -> _Tables:
+    given, target = CODINGS[source], CODINGS[ColorSpace.SMPTE170M]
+    matrix = target.matrix() @ np.linalg.inv(given.matrix())
+    values = np.arange(256)
+    chroma = (values - NEUTRAL) / given.chroma_span
+    shift, blue, red = (np.add.outer(row[1] * chroma, row[2] * chroma).reshape(-1) for row in matrix)
+    luma = target.black + target.luma_span * (values - given.black) / given.luma_span
+    return _Tables(
+        luma=None if given.luma_span == target.luma_span else _table(luma),
+        shift=np.rint(target.luma_span * shift).astype(np.int16),
+        blue=_table(NEUTRAL + target.chroma_span * blue),
+        red=_table(NEUTRAL + target.chroma_span * red),
     )
 
 
-def _clipped(plane: Plane) -> Pixels:
-    return np.clip(np.rint(plane), 0, 255).astype(np.uint8)
+def _recode(luma: Pixels, blue: Pixels, red: Pixels, source: ColorSpace, rows: int) -> None:
+    """Planes to SMPTE170M, in place; a chroma sample is shared by two columns of luma and by `rows` of its rows."""
+    tables = _tables(source)
+    pairs = blue.astype(np.intp)
+    pairs <<= 8
+    pairs |= red
+    blue[:], red[:] = tables.blue.take(pairs), tables.red.take(pairs)
+    if tables.luma is not None:
+        luma[:] = tables.luma.take(luma)
+    shift = tables.shift.take(pairs)
+    if not shift.any():
+        return
+    shift = np.repeat(shift, 2, axis=1)
+    for row in range(rows):
+        shifted = luma[row::rows] + shift
+        luma[row::rows] = np.clip(shifted, 0, 255, out=shifted)

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,10 +136,14 @@ def check(needed: Iterable[Use], table: Iterable[Dependency] = DEPENDENCIES) -> 
     if faults:
         raise DependencyError(f"{'; '.join(map(str, faults))}: {remedy(fault.dependency for fault in faults)}")
     if Use.ROS in uses and not is_there("rclpy"):
-        raise DependencyError(f"no ROS 2 is found: {ROS_REMEDY}")
+        raise DependencyError(f"no ROS 2 is found: {ros_remedy()}")
 
 
-ROS_REMEDY = "source /opt/ros/<distribution>/setup.bash in this shell, or start everything with `make run`"
+def ros_remedy() -> str:
+    made = environment_beside()
+    if made is not None and not os.environ.get("ROS_DISTRO"):  # it may bring ROS
+        return in_its_stead(made)
+    return "source /opt/ros/<distribution>/setup.bash in this shell, or start everything with `make run`"
 
 
 def python_fault() -> str:
@@ -238,13 +243,37 @@ def _key(version: str) -> tuple[tuple[int, ...], bool]:
 def remedy(wanted: Iterable[Dependency]) -> str:
     """The command that brings all of them, for this Python.
 
-    Nothing is installed into the system's: there install.sh makes an environment beside it.
+    Nothing is installed into the system's: there install.sh makes an environment beside it, or has made one.
     """
     if not in_environment():
-        script = Path(__file__).resolve().parents[1] / "install.sh"
+        made = environment_beside()
+        if made is not None:
+            return in_its_stead(made)
+        script = SOURCE / "install.sh"
         place = shlex.quote(str(script)) if script.is_file() else "./install.sh of this package"
         return f"run {place}"
     return f"run {pip_install(*(one.requirement for one in wanted))}"
+
+
+SOURCE = Path(__file__).resolve().parents[1]
+"""The source folder, unless this was installed elsewhere."""
+
+
+def environment_beside() -> Path | None:
+    """The Python of the environment that install.sh completed in the source folder; None where this runs in it."""
+    python = SOURCE / ".venv" / "bin" / "python3"
+    if in_environment() or not (SOURCE / ".venv" / INSTALLED).is_file() or not os.access(python, os.X_OK):
+        return None
+    return python
+
+
+def in_its_stead(made: Path) -> str:
+    """What to start instead of what runs now, where `made` has everything."""
+    executables = shlex.quote(str(SOURCE / "resource" / "executables"))
+    return (
+        f"this is not the Python that install.sh filled: take {shlex.quote(str(made))} in place of "
+        f"{shlex.quote(sys.executable)}, or start what is in {executables}"
+    )
 
 
 def in_environment() -> bool:
@@ -254,6 +283,8 @@ def in_environment() -> bool:
 
 CONSTRAINTS = "constraints.txt"
 """In the environment that install.sh made: the versions that fit this very system."""
+INSTALLED = "installed"
+"""There too, once everything is in it."""
 
 
 def pip_install(*arguments: str) -> str:
@@ -263,5 +294,11 @@ def pip_install(*arguments: str) -> str:
     python, quoted = shlex.quote(sys.executable), " ".join(map(shlex.quote, [*options, *arguments]))
     if is_there("pip"):
         return f"{python} -m pip install {quoted}"
-    # Environments that uv made have no pip.
-    return f"uv pip install --python {python} {quoted}"
+    if shutil.which("uv"):  # environments that it made have no pip
+        return f"uv pip install --python {python} {quoted}"
+    return f"{bring_pip()} && {python} -m pip install {quoted}"
+
+
+def bring_pip() -> str:
+    """The command that brings pip into this Python's environment, which has none."""
+    return f"{shlex.quote(sys.executable)} -m ensurepip"

@@ -1,4 +1,4 @@
-"""What a model found in a frame: boxes and their algebra, plain values for every consumer."""
+"""What a model found in a frame: plain values for every consumer."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,6 @@ class BoundingBox:
     def center(self) -> tuple[float, float]:
         return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
 
-    def scaled(self, factor_x: float, factor_y: float) -> "BoundingBox":
-        return BoundingBox(self.x0 * factor_x, self.y0 * factor_y, self.x1 * factor_x, self.y1 * factor_y)
-
     def clipped(self, width: float, height: float) -> "BoundingBox":
         """The part of the box inside a picture of that size."""
         return BoundingBox(
@@ -39,17 +36,6 @@ class BoundingBox:
             min(max(self.x1, 0.0), width),
             min(max(self.y1, 0.0), height),
         )
-
-    def iou(self, other: "BoundingBox") -> float:
-        """Intersection over union, 0 to 1."""
-        width = min(self.x1, other.x1) - max(self.x0, other.x0)
-        height = min(self.y1, other.y1) - max(self.y0, other.y0)
-        if width <= 0 or height <= 0:
-            return 0.0
-        intersection = width * height
-        union = self.area + other.area - intersection
-        # Areas of boxes that are next to nothing may be nothing in floating point.
-        return intersection / union if union > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

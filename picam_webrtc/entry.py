@@ -3,8 +3,12 @@
 `ros2 run picam_webrtc NAME` and `python -m picam_webrtc NAME` both come here.
 """
 
+from __future__ import annotations  # for Pythons that are too old for the rest
+
 import os
+import shlex
 import sys
+import traceback
 from importlib import import_module
 
 from picam_webrtc import dependencies
@@ -24,6 +28,7 @@ EXECUTABLES = {
 }
 """Each name of an executable and the module whose `main` it calls, which returns the exit code."""
 PACKAGE = "picam_webrtc"
+DOCTOR = f"{shlex.quote(sys.executable)} -m {PACKAGE}.doctor"
 
 
 def run(name: str) -> int:
@@ -38,4 +43,22 @@ def run(name: str) -> int:
         return int(import_module(EXECUTABLES[name]).main())
     except PicamWebrtcError as error:
         print(f"{PACKAGE}: {error}", file=sys.stderr)
-        return 1
+    except ImportError as error:
+        foreign = _foreign_module(error)
+        if not foreign:
+            raise
+        said = " ".join(str(error).split())
+        print(f"{PACKAGE}: {foreign} cannot be imported: {said}; {DOCTOR} tells what to do", file=sys.stderr)
+    return 1
+
+
+def _foreign_module(error: ImportError) -> str:
+    """The package whose import fails, by the first code in it that ran, else by the name that was asked for.
+
+    "" for a fault of our own.
+    """
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    ran = (str(frame.f_globals.get("__name__", "")).partition(".")[0] for frame in frames)
+    asked_for = (error.name or "").partition(".")[0]
+    ours = {PACKAGE, "__main__", "", *sys.stdlib_module_names}
+    return next((name for name in (*ran, asked_for) if name not in ours), "")

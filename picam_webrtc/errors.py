@@ -21,6 +21,8 @@ PicamWebrtcError
 Errors of foreign libraries are translated in the one file that imports the library.
 """
 
+from __future__ import annotations  # for Pythons that are too old for the rest
+
 
 class PicamWebrtcError(Exception):
     """Base of the tree: its text is one line, fit to be shown to a user as it is."""

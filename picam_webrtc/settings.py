@@ -310,14 +310,6 @@ class WebRtcSettings(Settings):
             read_only=True,
         ),
     ] = "off"
-    transform: Annotated[
-        str,
-        Param(
-            "what the inference node does to the first stream's frames; only named in the log",
-            choices=("tflite", "none"),
-            read_only=True,
-        ),
-    ] = "tflite"
     host: Annotated[str, Param("address the web server listens on; 0.0.0.0 is every interface", read_only=True)] = (
         "127.0.0.1"
     )
@@ -384,7 +376,9 @@ class WebRtcSettings(Settings):
     max_sdp_bytes: Annotated[
         int, Param("largest offer, answer or candidate fragment that is read [bytes]", 4096, 1 << 20, read_only=True)
     ] = 65536
-    bitrate: Annotated[int, Param("video bitrate of a stream at full quality [bit/s]", 100_000, 50_000_000)] = 2_000_000
+    bitrate: Annotated[int, Param("video bitrate of a stream on the rung full [bit/s]", 100_000, 50_000_000)] = (
+        2_000_000
+    )
     codecs: Annotated[
         tuple[str, ...],
         Param("codecs that are offered, the preferred one first: h264, vp8", read_only=True),

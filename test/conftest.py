@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 
 import aioice.ice
+import hypothesis
 import pytest
 
 from picam_webrtc_test.pipeline import own_ros_domain
 from picam_webrtc_test.reruns import pytest_runtest_protocol
 
 __all__ = ["pytest_runtest_protocol"]
+
+# On a busy machine an example takes as long as it takes; nothing here is a measurement.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -167,8 +168,17 @@ def test_what_is_too_new_is_called_so(site: Path) -> None:
 
 def test_a_venv_without_pip_is_filled_by_uv(monkeypatch: pytest.MonkeyPatch, in_a_venv: None) -> None:
     monkeypatch.setattr(dependencies, "is_there", lambda module: module != "pip")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
 
     assert remedy([A]) == "run uv pip install --python /home/pi/env/bin/python 'a-package<3,>=1.14'"
+
+
+def test_without_uv_a_venv_without_pip_is_given_it(monkeypatch: pytest.MonkeyPatch, in_a_venv: None) -> None:
+    monkeypatch.setattr(dependencies, "is_there", lambda module: module != "pip")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+
+    python = "/home/pi/env/bin/python"
+    assert remedy([A]) == f"run {python} -m ensurepip && {python} -m pip install 'a-package<3,>=1.14'"
 
 
 def test_the_environment_that_install_made_keeps_to_its_versions(
@@ -180,8 +190,37 @@ def test_the_environment_that_install_made_keeps_to_its_versions(
     assert f"-m pip install --constraint {tmp_path}/constraints.txt 'a-package<3,>=1.14'" in remedy([A])
 
 
-def test_nothing_is_installed_into_the_systems_python(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def in_the_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The system's Python, and a source folder in which nothing was installed yet."""
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(dependencies, "SOURCE", tmp_path)
+    (tmp_path / "install.sh").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_systems_python_is_told_of_the_environment_beside_it_once_that_is_complete(
+    monkeypatch: pytest.MonkeyPatch, in_the_systems: Path, complete: bool
+) -> None:
+    subprocess.run(
+        [sys.base_exec_prefix + "/bin/python3", "-m", "venv", "--without-pip", in_the_systems / ".venv"], check=True
+    )
+    if complete:
+        (in_the_systems / ".venv" / "installed").touch()
+    monkeypatch.setattr(dependencies, "is_there", lambda _: False)
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+
+    with pytest.raises(DependencyError) as refused:
+        check([Use.ROS], ())
+
+    for said in (remedy([A]), str(refused.value)):
+        assert (f"take {in_the_systems}/.venv/bin/python3 in place of {sys.executable}" in said) is complete
+        assert (f"{in_the_systems}/resource/executables" in said) is complete
+    assert (remedy([A]) == f"run {in_the_systems}/install.sh") is not complete
+
+
+def test_nothing_is_installed_into_the_systems_python(in_the_systems: Path) -> None:
 
     assert "install.sh" in remedy([A])
     assert "pip" not in remedy([A])
@@ -228,10 +267,44 @@ def test_the_table_is_read_by_its_path_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert [one.requirement for one in table] == [one.requirement for one in DEPENDENCIES]
 
 
-def test_the_table_is_legible_to_the_pythons_that_it_turns_away() -> None:
-    started = ("__init__.py", "__main__.py", "entry.py", "dependencies.py", "errors.py")
-    for name in (*started, "ros/__init__.py", "ros/process/memory.py", "ros/process/signals.py"):
-        ast.parse((PACKAGE / name).read_text(), feature_version=(3, 9))
+READ_BY_EVERY_PYTHON = (
+    "__init__.py", "__main__.py", "entry.py", "dependencies.py", "errors.py", "doctor/__init__.py",
+    "doctor/__main__.py", "ros/__init__.py", "ros/process/__init__.py", "ros/process/memory.py",
+    "ros/process/signals.py",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ_BY_EVERY_PYTHON)
+def test_what_every_python_reads_is_legible_to_those_that_are_turned_away(name: str) -> None:
+    tree = ast.parse((PACKAGE / name).read_text(), feature_version=(3, 9))
+
+    # int | None in an annotation is refused by 3.9 where it is evaluated.
+    annotated = any(isinstance(node, ast.FunctionDef | ast.AnnAssign) for node in ast.walk(tree))
+    lazily = any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
+    assert lazily or not annotated
+
+
+def python_3_9() -> str:
+    """One that starts; "" where there is none."""
+    pyenv = Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9")
+    uv = Path.home().glob(".local/share/uv/python/cpython-3.9.*/bin/python3.9")
+    for python in filter(None, (shutil.which("python3.9"), *map(str, pyenv), *map(str, uv))):
+        if subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return python
+    return ""
+
+
+@pytest.mark.parametrize("module", ["picam_webrtc", "picam_webrtc.doctor"])
+def test_a_python_that_is_too_old_gets_one_line(module: str) -> None:
+    python = python_3_9()
+    if not python:
+        pytest.skip("no Python 3.9 here")
+
+    ended = subprocess.run([python, "-m", module], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    (line,) = ended.stderr.splitlines()
+    assert "Python 3.11 or later is needed, and this is 3.9." in line
+    assert ended.returncode == 1
 
 
 def test_every_executable_says_what_it_needs() -> None:

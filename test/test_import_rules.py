@@ -10,7 +10,7 @@ from picam_webrtc_test.imports import MODULES, PACKAGE, ROS, imports_of, matches
 
 GROUND_FLOOR = {
     *("frame", "view", "color", "detection", "declaration", "settings", "errors", "latest", "detection_json"),
-    *("dependencies", "private_members"),
+    *("background", "complaint", "dependencies", "private_members", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
 

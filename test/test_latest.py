@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from picam_webrtc.latest import AsyncLatest, Latest, call_on_loop
+from picam_webrtc.latest import AsyncInOrder, AsyncLatest, Latest, call_on_loop
 
 
 def test_the_newest_value_is_taken_and_the_older_counted_as_dropped() -> None:
@@ -75,3 +75,22 @@ def test_a_closed_loop_is_reported_not_raised() -> None:
     loop.close()
 
     assert call_on_loop(loop, print) is False
+
+
+async def test_values_arrive_in_order_and_what_is_too_much_is_refused() -> None:
+    arrived: list[int] = []
+    last = asyncio.Event()
+
+    def deliver(value: int) -> None:
+        arrived.append(value)
+        if value == 2:
+            last.set()
+
+    way = AsyncInOrder(asyncio.get_running_loop(), deliver, most_waiting=3)
+
+    taken = [way.put(value) for value in range(5)]
+    await last.wait()
+
+    assert taken == [True, True, True, False, False]
+    assert arrived == [0, 1, 2]
+    assert way.put(5)

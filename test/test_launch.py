@@ -165,7 +165,7 @@ def test_arguments_reach_the_nodes_that_declare_them_in_their_types(launched: La
 
     assert nodes["camera_node"].parameters == [{"source": "test_pattern", "managed": True}]
     assert nodes["inference_node"].parameters == [{"transform": "none", "managed": True}]
-    assert nodes["webrtc_node"].parameters == [{"transform": "none", "port": 8090, "managed": True}]
+    assert nodes["webrtc_node"].parameters == [{"port": 8090, "managed": True}]
     assert {node.namespace for node in nodes.values()} == {"front"}
 
 

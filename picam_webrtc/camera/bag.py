@@ -9,7 +9,6 @@ import numpy as np
 
 from picam_webrtc.camera.clock import NS_PER_S, Clock
 from picam_webrtc.camera.compressed import Decompressor
-from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.player import Picture, Player
 from picam_webrtc.errors import CameraError, ImageError, SettingError
 from picam_webrtc.frame import Pixels, view_rows
@@ -31,10 +30,8 @@ PAUSE_S = 1 / 30
 """Between the recording's last picture and its first one again."""
 
 
-class BagSource:
+class BagSource(Player):
     """Plays one topic of `settings.bag` in a loop; every frame is stamped with the time at which it is shown."""
-
-    frame_rate = None
 
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         """Raises SettingError where there is no such recording, or no picture in it."""
@@ -46,22 +43,12 @@ class BagSource:
                 self._topic = chosen_topic(reader, settings.bag_topic)
         except CameraError as error:
             raise SettingError("bag", settings.bag, str(error)) from error
-        self._player = Player(f"recording {self._path}", self._play, settings.frame_id, clock, settings.orientation)
+        super().__init__(f"recording {self._path}", settings.frame_id, clock, settings.orientation)
 
     def __str__(self) -> str:
         return f"recording {self._path}, topic {self._topic}"
 
-    def open(self) -> None:
-        self._player.open()
-
-    def read(self, timeout_s: float) -> FrameSet | None:
-        return self._player.read(timeout_s)
-
-    def close(self) -> None:
-        self._player.close()
-
     def _play(self) -> Generator[Picture, None, None]:
-        """The recording's pictures for ever. Raises CameraError where it has none."""
         offset_s = 0.0
         while True:
             first_ns, position_s = None, 0.0

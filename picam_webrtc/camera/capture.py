@@ -13,6 +13,7 @@ from typing import Any, Self
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.source import FrameSource
 from picam_webrtc.camera.turn import Turner
+from picam_webrtc.color import as_smpte170m
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
 
@@ -231,10 +232,16 @@ def _read_on(
             return
         if frame_set is not None:
             board.record_frames(frame_set)
-            _deliver(handlers, turned(frame_set), board)
+            _deliver(handlers, _in_one_color_space(turned(frame_set)), board)
             last_s = time.monotonic()
         elif time.monotonic() - last_s >= watchdog_timeout_s:
             raise CameraError(f"no frame for {watchdog_timeout_s:g} s from {source}")
+
+
+def _in_one_color_space(frame_set: FrameSet) -> FrameSet:
+    """Once, here, and not by each of those who get it."""
+    lores = as_smpte170m(frame_set.lores) if frame_set.lores is not None else None
+    return replace(frame_set, frame=as_smpte170m(frame_set.frame), lores=lores)
 
 
 def _deliver(handlers: _Handlers, frame_set: FrameSet, board: _Board) -> None:

@@ -54,10 +54,6 @@ class PatternCode:
         payload = (self.frame_number << 40 | self.capture_us).to_bytes(8, "big")
         return payload + bytes([crc8(payload)])
 
-    def age_us(self, now_ns: int) -> int:
-        """Time since capture at `now_ns` (CLOCK_REALTIME) [us]; right for ages below six days."""
-        return (now_ns // 1000 - self.capture_us + CAPTURE_TIMES // 2) % CAPTURE_TIMES - CAPTURE_TIMES // 2
-
 
 class CodeWriter:
     """Writes codes into pictures of one size."""

@@ -4,11 +4,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from math import inf
 
 from picam_webrtc.camera.capture import CaptureState, CaptureStatus
 from picam_webrtc.camera.clock import NS_PER_S
+from picam_webrtc.verdict import Level, Verdict
 
 WINDOW_S = 5.0
 HUNG_S = 10.0
@@ -103,15 +103,7 @@ class FrameFigures:
             self._window.popleft()
 
 
-class Level(IntEnum):
-    """As in diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-
-
-def judge(status: CaptureStatus, figures: Figures) -> tuple[Level, str]:
+def judge(status: CaptureStatus, figures: Figures) -> Verdict:
     """How the camera does, in one line."""
     match status.state:
         case CaptureState.STOPPED:
@@ -127,7 +119,7 @@ def judge(status: CaptureStatus, figures: Figures) -> tuple[Level, str]:
             return _judge_rate(figures)
 
 
-def _judge_rate(figures: Figures) -> tuple[Level, str]:
+def _judge_rate(figures: Figures) -> Verdict:
     low, high = figures.acceptable
     if figures.events_in_window == 0:
         return Level.WARN, "no frames"

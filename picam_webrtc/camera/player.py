@@ -1,6 +1,7 @@
 """Recorded pictures shown at their own pace, as if a camera took them now."""
 
-from collections.abc import Callable, Generator
+from abc import ABC, abstractmethod
+from collections.abc import Generator
 
 from picam_webrtc.camera.clock import NS_PER_S, Clock, SystemClock, wait_until
 from picam_webrtc.camera.frame_set import FrameSet
@@ -14,28 +15,25 @@ Picture = tuple[float, Pixels, str]
 """When it is due, seconds after the first one, its pixels and their encoding."""
 
 
-class Player:
-    """Takes pictures from the endless generator that `play()` makes; stamps each with the time at which it is shown.
-
-    `name` says what is played, for errors; `turn` is how far it is to be turned clockwise [degree].
+class Player(ABC):
+    """A source whose pictures come from the endless generator `_play`; each is stamped with the time at which it is
+    shown. `name` says what is played, for errors; `turn` is how far it is to be turned clockwise [degree].
     """
 
-    def __init__(
-        self,
-        name: str,
-        play: Callable[[], Generator[Picture, None, None]],
-        frame_id: str,
-        clock: Clock | None = None,
-        turn: int = 0,
-    ) -> None:
+    frame_rate = None
+
+    def __init__(self, name: str, frame_id: str, clock: Clock | None = None, turn: int = 0) -> None:
         self._name = name
         self._turn = turn
-        self._play = play
         self._frame_id = frame_id
         self._clock = clock or SystemClock()
         self._pictures: Generator[Picture, None, None] | None = None
         self._next: Picture | None = None
         self._start_ns = 0
+
+    @abstractmethod
+    def _play(self) -> Generator[Picture, None, None]:
+        """All pictures, again and again. Raises CameraError when they cannot be read any more."""
 
     def open(self) -> None:
         """Raises CameraError when there is not even a first picture."""

@@ -9,43 +9,29 @@ from av.video.stream import VideoStream
 
 from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.camera.clock import Clock
-from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.player import Picture, Player
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import CameraSettings
 
 
-class VideoFileSource:
+class VideoFileSource(Player):
     """Decodes `settings.video_file`, paced by its own timestamps; a still picture comes at `frame_rate`.
 
     Every frame is bgr8, width x height, and stamped with the time at which it is shown.
     """
 
-    frame_rate = None
-
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         self._path = checked_path(settings.video_file)
         self._fit = Fit(settings.width, settings.height)
-        self._player = Player(
-            f"video file {self._path}",
-            lambda: _play(self._path, self._fit, settings.frame_rate),
-            settings.frame_id,
-            clock,
-            settings.orientation,
-        )
+        self._still_rate = settings.frame_rate
+        super().__init__(f"video file {self._path}", settings.frame_id, clock, settings.orientation)
 
     def __str__(self) -> str:
         return f"video file {self._path}, {self._fit.width}x{self._fit.height} bgr8"
 
-    def open(self) -> None:
-        self._player.open()
-
-    def read(self, timeout_s: float) -> FrameSet | None:
-        return self._player.read(timeout_s)
-
-    def close(self) -> None:
-        self._player.close()
+    def _play(self) -> Generator[Picture, None, None]:
+        return _play(self._path, self._fit, self._still_rate)
 
 
 def checked_path(name: str) -> Path:

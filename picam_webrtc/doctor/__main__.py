@@ -1,5 +1,7 @@
 """Runs on Python 3.9 up to the line that says that it is too old."""
 
+from __future__ import annotations  # for Pythons that are too old for the rest
+
 import signal
 import sys
 

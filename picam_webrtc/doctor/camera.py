@@ -8,7 +8,7 @@ from pathlib import Path
 
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
 from picam_webrtc.settings import CAPTURE_SOCKET, CameraSettings
 
 SYSTEM_PYTHON = Path(CameraSettings().camera_python)
@@ -30,6 +30,8 @@ def cameras(answers: Answers, system: Path = SYSTEM_PYTHON, service: Path = CAPT
     ours, systems = answers.get(Step("cameras")), answers.get(Step("cameras", python=str(system)))
     if ours is not None:
         yield from _ours(ours)
+    elif systems is not None and systems.untold:
+        yield unknown("camera", f"whether {system} has Picamera2: {systems.error}", systems.untold)
     elif systems is not None and not systems.error:
         yield from _seen(systems, f"by Picamera2 of {system}, in a capture process")
     elif service.exists():
@@ -41,7 +43,7 @@ def cameras(answers: Answers, system: Path = SYSTEM_PYTHON, service: Path = CAPT
 
 def _ours(answer: Answer) -> Iterator[Finding]:
     if answer.untold:
-        yield warning("camera", f"Picamera2: {answer.error}", PATIENCE)
+        yield unknown("camera", f"Picamera2: {answer.error}", answer.untold)
     elif answer.error:
         yield broken(
             "camera", f"Picamera2 cannot be used: {answer.error}", "sudo apt install --reinstall python3-picamera2"

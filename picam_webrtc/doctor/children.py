@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from picam_webrtc.doctor.finding import PATIENCE
+
 PROGRAM = """
 import json, sys
 order = json.loads(sys.argv[1])
@@ -20,6 +22,8 @@ from picam_webrtc.doctor.probes import run
 run(order["steps"])
 """
 OURS = str(Path(__file__).parents[2])
+LATE = "no answer in time"
+ENDS = "it ends the process"
 WHEELS_GUARD = "_ROS_WHEELS_BOOTSTRAP_COMPLETE"
 """Set by the start-up hook of the ROS wheels, together with an LD_LIBRARY_PATH that is right for its own Python."""
 
@@ -34,11 +38,14 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a step gave: a value, or an error in one line. With `untold` nothing is known: it did not get to an end."""
+    """What a step gave: a value, or an error in one line.
+
+    With `untold` nothing is known, since it did not get to an end; that is then what to do to have it told.
+    """
 
     value: Any = None
     error: str = ""
-    untold: bool = False
+    untold: str = ""
 
 
 Answers = Mapping[Step, Answer]
@@ -63,7 +70,7 @@ def _run(steps: Sequence[Step], deadline: float) -> dict[Step, Answer]:
             timeout=max(deadline - time.monotonic(), 0.1),
         )  # fmt: skip
     except subprocess.TimeoutExpired as expired:
-        return dict(_read(steps, expired.stdout or b"", Answer(error="no answer in time", untold=True)))
+        return dict(_read(steps, expired.stdout or b"", Answer(error=LATE, untold=PATIENCE)))
     except OSError as error:
         return dict.fromkeys(steps, Answer(error=f"{command[0]} does not start: {error.strerror}"))
     return dict(_read(steps, ended.stdout, Answer(error=_end(ended.returncode))))
@@ -83,12 +90,12 @@ def _read(steps: Sequence[Step], output: bytes, end: Answer) -> Iterator[tuple[S
     for step, line in zip(steps, lines, strict=False):
         yield step, Answer(**json.loads(line))
     for number, step in enumerate(steps[len(lines) :]):
-        culprit = steps[len(lines)]
-        because = f"not tried, since {culprit.argument or culprit.probe} came to no end"
-        yield step, Answer(error=because, untold=True) if number else end
+        culprit = steps[len(lines)].argument or steps[len(lines)].probe
+        because = f"not tried, since {culprit} {'gave no answer in time' if end.untold else 'came to no end'}"
+        yield step, Answer(error=because, untold=end.untold or f"mend {culprit} first") if number else end
 
 
 def _end(code: int) -> str:
     if code < 0:
         return f"it crashes ({signal.Signals(-code).name})"
-    return f"it ends the process (exit code {code})"
+    return f"{ENDS} (exit code {code})"

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,43 +14,62 @@ from picam_webrtc.dependencies import DEPENDENCIES, OPTIONAL, find_faults, remed
 from picam_webrtc.doctor import camera, machine, model, packages, ros, video
 from picam_webrtc.doctor.children import start
 from picam_webrtc.doctor.finding import Finding, Level
+from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import InferenceSettings, WebRtcSettings
 
 TIMEOUT_S = 2.5
 """For all child processes together: three seconds, less what it takes to start and to print."""
+INCOMPLETE = 3
+"""Exit code where nothing is known to be broken and something is not known; 2 is argparse's."""
 INTERRUPTED = 130
 """Exit code after SIGINT, as a shell has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """JSON has the same: `findings` with check, level, found and remedy each, `exit_code`, and `took_s` [s]."""
+    """JSON has the same: `findings` with check, level, found and remedy each, `exit_code`, and `took_s` [s].
+
+    It is `complete` when every check came to its end.
+    """
 
     exit_code: int
+    complete: bool
     took_s: float
     findings: tuple[Finding, ...]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Check everything, print it, and return the exit code: 1 where something that is needed is missing or broken."""
+    """Check everything, print it, and return the exit code: 1 where something that is needed is missing or broken.
+
+    Else INCOMPLETE where that is not known of everything.
+    """
     options = _parser().parse_args(arguments)
     try:
         report = examine(options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    print(json.dumps(asdict(report), indent=2, ensure_ascii=False) if options.json else _text(report), flush=True)
+    _print(json.dumps(asdict(report), indent=2, ensure_ascii=False) if options.json else _text(report))
     return report.exit_code
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever reads has enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
 
 
 def _parser() -> argparse.ArgumentParser:
     web, inference = WebRtcSettings(), InferenceSettings()
     parser = argparse.ArgumentParser(
-        "doctor", description="Tell what is here, what is wrong, and what to do about it. Changes nothing."
+        "doctor",
+        description="Tell what is here, what is wrong, and what to do about it. Changes nothing.",
+        epilog="The exit code is 1 where something is broken or missing, else 3 where the examination is incomplete.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for a bug report")
     parser.add_argument("--model", default=inference.model, help="the model to check; default: %(default)s")
     parser.add_argument("--host", default=web.host, help="the address to serve at; default: %(default)s")
-    parser.add_argument("--port", type=int, default=web.port, help="the port to serve at; default: %(default)s")
+    parser.add_argument("--port", type=_port, default=web.port, help="the port to serve at; default: %(default)s")
     parser.add_argument(
         "--timeout",
         type=float,
@@ -60,11 +80,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    try:
+        WebRtcSettings.from_values({"port": number})
+    except SettingError as error:
+        raise argparse.ArgumentTypeError(f"{number} {error.reason}") from error
+    return number
+
+
 def examine(options: argparse.Namespace) -> Report:
     begin = time.monotonic()
     findings = tuple(_findings(options))
-    code = int(any(one.level is Level.BROKEN for one in findings))
-    return Report(code, round(time.monotonic() - begin, 2), findings)
+    levels = {one.level for one in findings}
+    complete = Level.UNKNOWN not in levels
+    code = 1 if Level.BROKEN in levels else 0 if complete else INCOMPLETE
+    return Report(code, complete, round(time.monotonic() - begin, 2), findings)
 
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
@@ -88,8 +119,17 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
 def _text(report: Report) -> str:
     counts = {level: sum(one.level is level for one in report.findings) for level in Level}
     broken, warned = counts[Level.BROKEN], counts[Level.WARNING]
-    verdict = f"{broken} broken or missing, {warned} to know of" if broken or warned else "all is well"
-    return "\n".join([*map(str, report.findings), "", *_all_packages(), f"{verdict} ({report.took_s:.1f} s)"])
+    bad = f"{broken} broken or missing, {warned} to know of" if broken or warned else "nothing wrong"
+    verdict = "all is well" if report.complete and not (broken or warned) else bad
+    closing = [*_all_packages(), *_how_to_complete(report), f"{verdict} ({report.took_s:.1f} s)"]
+    return "\n".join([*map(str, report.findings), "", *closing])
+
+
+def _how_to_complete(report: Report) -> Iterator[str]:
+    unknown = [one for one in report.findings if one.level is Level.UNKNOWN]
+    if unknown:
+        remedies = "; ".join(dict.fromkeys(one.remedy for one in unknown))
+        yield f"INCOMPLETE: {len(unknown)} of {len(report.findings)} checks came to no end → {remedies}"
 
 
 def _all_packages() -> Iterator[str]:

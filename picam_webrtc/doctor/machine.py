@@ -1,6 +1,8 @@
 """Python, the machine and what it has left: shared memory, disk, a free port, the right time."""
 
 import ctypes
+import errno
+import ipaddress
 import os
 import platform
 import shutil
@@ -26,6 +28,8 @@ TIMEX_BYTES = 512
 """More than any struct timex has; its first field says what to change, and 0 changes nothing."""
 SERVERS = ("webrtc_node", "picam_webrtc")
 """Executables of ours that listen."""
+ANY_HOST = "choose an address of this machine, or all of them: host:=0.0.0.0"
+NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 LONGEST_COMMAND = 100
 """Characters of another program's command line that are worth a line."""
 WHEELS_GLIBC = (2, 28)
@@ -101,7 +105,7 @@ def is_synchronised() -> bool | None:
 
 def port(host: str, number: int) -> Finding:
     """Whether webrtc_node could listen there: asked by binding for a moment."""
-    where = f"http://{host}:{number}/"
+    where = f"http://{f'[{host}]' if ':' in host else host}:{number}/"
     if number == 0:
         return ok("port", f"{host}, any free one")
     try:
@@ -109,11 +113,16 @@ def port(host: str, number: int) -> Finding:
         with socket.socket(family, kind, protocol) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as asyncio does
             listener.bind(address)
+    except (socket.gaierror, UnicodeError):
+        return broken("port", f"{where}: the name {host} does not resolve", ANY_HOST)
     except PermissionError:
         return broken("port", f"{where}: this user may not listen there", "choose one from 1024 up: port:=8080")
     except OSError as error:
+        if error.errno in NO_SUCH_ADDRESS:
+            return broken("port", f"{where}: {host} is no address of this machine", ANY_HOST)
         return _taken(where, number, error)
-    seen_by = "this machine only (host:=0.0.0.0 opens it to others)" if host.startswith("127.") else "others too"
+    loopback = ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
+    seen_by = "this machine only (host:=0.0.0.0 opens it to others)" if loopback else "others too"
     return ok("port", f"{where} is free; it is for {seen_by}")
 
 

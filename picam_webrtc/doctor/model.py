@@ -8,7 +8,7 @@ from pathlib import Path
 
 from picam_webrtc.dependencies import DEPENDENCIES, Fault, Use, fits, found_version, is_there, remedy
 from picam_webrtc.doctor.children import Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
 from picam_webrtc.doctor.packages import again
 from picam_webrtc.errors import ModelNotFetched, PicamWebrtcError
 from picam_webrtc.models import AUTO, CATALOGUE, PREFERRED, choose, locate
@@ -53,7 +53,7 @@ def _runtime_finding(answers: Answers) -> Finding:
     if not fits(LITERT, version):
         return broken(check, f"{Fault(LITERT, version)}; it is {NEEDED}", remedy([LITERT]))
     if answer.untold:
-        return warning(check, f"{name}: {answer.error}", PATIENCE)
+        return unknown(check, f"{name}: {answer.error}", answer.untold)
     if answer.error:
         return broken(check, f"{name} cannot be used, {NEEDED}: {answer.error}", again(LITERT))
     return ok(check, name)
@@ -81,7 +81,7 @@ def _loaded(answers: Answers, name: str, path: Path, spare: bool) -> Finding:
         return warning("model", f"{name} is here; whether it loads is not known", "get a TFLite runtime first")
     answer = answers[step]
     if answer.untold:
-        return warning("model", f"{name}: {answer.error}", PATIENCE)
+        return unknown("model", f"{name}: {answer.error}", answer.untold)
     if answer.error:
         return broken("model", f"{name} does not load: {answer.error}", "take another model: model:=/path/to.tflite")
     return ok("model", f"{name}{instead}; it loads ({path})")

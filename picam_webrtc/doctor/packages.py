@@ -22,7 +22,7 @@ from picam_webrtc.dependencies import (
     remedy,
 )
 from picam_webrtc.doctor.children import Answer, Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
 
 BY_MODULE = {one.module: one for one in DEPENDENCIES}
 NUMPY, OPENCV = BY_MODULE["numpy"], BY_MODULE["cv2"]
@@ -55,8 +55,6 @@ def packages(answers: Answers) -> Iterator[Finding]:
     for one in DEPENDENCIES:
         if one.use is not Use.MODEL and not (clash and one is OPENCV):
             yield _package(one, found_version(one), answers.get(_step(one.module), Answer()))
-    if untold := [one.distribution for one in DEPENDENCIES if answers.get(_step(one.module), Answer()).untold]:
-        yield warning("imports", f"no answer in time from {', '.join(untold)}", PATIENCE)
     if clash:
         yield clash
     elif CONVERT in answers:
@@ -72,7 +70,7 @@ def _package(one: Dependency, version: str | None, answer: Answer) -> Finding:
     if version is None or not fits(one, version):
         return complain(check, f"{Fault(one, version).reason}; {use}", remedy([one]))
     if answer.untold:
-        return ok(check, f"{version}, not tried")
+        return unknown(check, f"{version}{', ' * bool(version)}{answer.error}", answer.untold)
     if answer.error:
         return complain(check, f"{version} cannot be used: {answer.error}; {use}", again(one))
     return ok(check, version or "of a version that it does not tell")
@@ -115,7 +113,7 @@ def _unify(module: str) -> str:
 
 def _conversion(answer: Answer) -> Finding:
     if answer.untold:
-        return ok(FIT, f"not tried: {answer.error}")
+        return unknown(FIT, answer.error, answer.untold)
     if answer.error or not answer.value:
         return broken(FIT, f"OpenCV cannot work on numpy's arrays: {answer.error or 'wrong result'}", again(OPENCV))
     users = "OpenCV and cv_bridge work" if is_there(CV_BRIDGE) else "OpenCV works"

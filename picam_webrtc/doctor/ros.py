@@ -8,20 +8,21 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from picam_webrtc.dependencies import is_there
-from picam_webrtc.doctor.children import Answer, Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
-from picam_webrtc.ros.process.memory import MEBIBYTE
+from picam_webrtc.dependencies import environment_beside, in_its_stead, is_there
+from picam_webrtc.doctor.children import ENDS, Answer, Answers, Step
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
+from picam_webrtc.ros.process import log_directory
 from picam_webrtc.ros.process.shared_memory import (
     COST,
     GENERATIONS,
-    LEAST_SEGMENT_BYTES,
-    MANAGEMENT,
-    PROFILE_VARIABLES,
+    MORE_MEMORY,
     SHARED_MEMORY,
-    TRANSPORTS_VARIABLE,
+    Choice,
     FastDds,
-    segment_bytes,
+    chosen_by_user,
+    free_megabytes,
+    unread_variables,
+    wanted_megabytes,
 )
 
 TOO_OLD = frozenset({"foxy", "galactic", "humble", "iron"})
@@ -61,7 +62,13 @@ def ros(answers: Answers, environment: Mapping[str, str], folder: Path) -> Itera
     if RCLPY not in answers:
         yield broken("ROS 2", "rclpy is not found", _how_to_get_ros())
         return
-    yield _rclpy(distribution, answers[RCLPY])
+    asked = environment.get("RMW_IMPLEMENTATION", "")
+    if asked and answers[RCLPY].error.startswith(ENDS):  # rcl's way to refuse a middleware that is not there
+        found = f"{asked}, which RMW_IMPLEMENTATION asks for, is not installed or does not load"
+        yield broken("middleware", f"{found} ({answers[RCLPY].error})", _another_middleware(distribution, asked))
+    else:
+        yield _rclpy(distribution, answers[RCLPY])
+    yield _logs(environment)
     yield _messages(distribution)
     yield from _middleware(distribution, answers, environment, folder)
     yield _discovery(environment)
@@ -81,6 +88,9 @@ def _how_to_get_ros() -> str:
     installed = sorted(path.parent for path in SOURCED.glob("*/setup.bash"))
     if installed:
         return f"source {installed[-1]}/setup.bash in this shell"
+    made = environment_beside()
+    if made is not None:
+        return in_its_stead(made)
     if platform.machine() == "x86_64":
         return "`make run` brings it; or install it (docs/install.md) and source /opt/ros/<distribution>/setup.bash"
     return "install it (docs/install.md) and source /opt/ros/<distribution>/setup.bash"
@@ -91,7 +101,7 @@ def _rclpy(distribution: str, answer: Answer) -> Finding:
     if distribution in TOO_OLD:
         return broken("ROS 2", f"{found} is too old", "take Jazzy or later (docs/install.md)")
     if answer.untold:
-        return warning("ROS 2", f"{found}: {answer.error}", PATIENCE)
+        return unknown("ROS 2", f"{found}: {answer.error}", answer.untold)
     if not answer.error:
         return ok("ROS 2", f"{found} can be imported")
     built_for = _python_of_rclpy()
@@ -124,13 +134,15 @@ def _messages(distribution: str) -> Finding:
 
 def _middleware(distribution: str, answers: Answers, environment: Mapping[str, str], folder: Path) -> Iterator[Finding]:
     answer, asked = answers[MIDDLEWARE], environment.get("RMW_IMPLEMENTATION", "")
+    if answers[RCLPY].error and not answers[RCLPY].untold:
+        return  # said already
+    if answer.untold:
+        yield unknown("middleware", f"{asked or 'the default'}: {answer.error}", answer.untold)
+        yield unknown("Fast DDS profile", "not told, since the middleware is not", answer.untold)
+        return
     if answer.error:
-        if answers[RCLPY].error:
-            return  # said already
-        package = f"ros-{distribution or '<distribution>'}-{asked.replace('_', '-')}"
-        remedy = f"sudo apt install {package}, or unset RMW_IMPLEMENTATION" if asked else "reinstall ROS's rmw packages"
-        complain = warning if answer.untold else broken
-        yield complain("middleware", f"{asked or 'the default'} is not loaded: {answer.error}", remedy)
+        remedy = _another_middleware(distribution, asked) if asked else "reinstall ROS's rmw packages"
+        yield broken("middleware", f"{asked or 'the default'} is not loaded: {answer.error}", remedy)
         return
     name, *libraries = answer.value
     chosen = f"asked for by RMW_IMPLEMENTATION={asked}" if asked else "the default"
@@ -145,6 +157,19 @@ def _middleware(distribution: str, answers: Answers, environment: Mapping[str, s
         yield shared_memory(profile)
 
 
+def _another_middleware(distribution: str, asked: str) -> str:
+    package = f"ros-{distribution or '<distribution>'}-{asked.replace('_', '-')}"
+    return f"sudo apt install {package}, or unset RMW_IMPLEMENTATION"
+
+
+def _logs(environment: Mapping[str, str]) -> Finding:
+    """Without a folder for them no node starts."""
+    fault = log_directory.fault(environment)
+    if fault:
+        return broken("ROS logs", fault, log_directory.REMEDY)
+    return ok("ROS logs", f"in {log_directory.log_directory(environment)}")
+
+
 def fast_dds(libraries: list[str]) -> FastDds | None:
     """The generation that is loaded."""
     return next((one for one in GENERATIONS if any(name.startswith(one.library) for name in libraries)), None)
@@ -156,33 +181,29 @@ def profile_in_force(generation: FastDds, environment: Mapping[str, str], folder
     The rules are those of ros/process/shared_memory.py, by which nodes choose it.
     """
     check = "Fast DDS profile"
-    for variable in generation.profile_variables:
-        if environment.get(variable):
-            chosen = Path(environment[variable])
-            return _users_profile(chosen, f"{variable}={chosen}", f"unset {variable}")
-    if environment.get(TRANSPORTS_VARIABLE):
-        found = f"{TRANSPORTS_VARIABLE}={environment[TRANSPORTS_VARIABLE]} is left as it is; {COST}"
-        return warning(check, found, f"unset {TRANSPORTS_VARIABLE}"), None
-    if (file := folder / generation.profile_file).exists():
-        return _users_profile(file, str(file), "start in another folder")
+    chosen = chosen_by_user(generation, environment, folder)
+    if chosen is not None:
+        return _users_choice(chosen)
     ours = our_profile(environment)
     if ours is None:
         return warning(check, "our own, config/fastdds.xml, is not installed", "install the package again"), None
-    unread = [name for name in PROFILE_VARIABLES if environment.get(name)]
+    unread = unread_variables(generation, environment)
     if unread:
         found = f"{unread[0]} is not read by this Fast DDS; ours is in force: {ours}"
         return warning(check, found, f"set {generation.profile_variables[0]} instead"), ours
     return ok(check, f"ours: {ours}"), ours
 
 
-def _users_profile(file: Path, name: str, undo: str) -> tuple[Finding, Path | None]:
-    check = "Fast DDS profile"
-    if not file.is_file():
-        return warning(check, f"{name} is no file; {COST}", f"correct it, or {undo}"), None
-    if segment_bytes(file) < LEAST_SEGMENT_BYTES:
+def _users_choice(chosen: Choice) -> tuple[Finding, Path | None]:
+    check, undo = "Fast DDS profile", f"unset {chosen.variable}" if chosen.variable else "start in another folder"
+    if chosen.profile is None:
+        return warning(check, f"{chosen} is left as it is; {COST}", undo), None
+    if not chosen.profile.is_file():
+        return warning(check, f"{chosen} is no file; {COST}", f"correct it, or {undo}"), None
+    if not chosen.suffices:
         remedy = f"ask for as large a segment in it as our config/fastdds.xml does, or {undo}"
-        return warning(check, f"your own, {name}, is left as it is; {COST}", remedy), None
-    return ok(check, f"your own: {name}"), file
+        return warning(check, f"your own, {chosen}, is left as it is; {COST}", remedy), None
+    return ok(check, f"your own: {chosen}"), chosen.profile
 
 
 def our_profile(environment: Mapping[str, str]) -> Path | None:
@@ -195,19 +216,15 @@ def our_profile(environment: Mapping[str, str]) -> Path | None:
 
 def shared_memory(profile: Path, folder: Path = SHARED_MEMORY) -> Finding:
     """Whether all processes get the segment that `profile` asks for; one that does not goes on by UDP."""
-    try:
-        space = os.statvfs(folder)
-    except OSError:
+    free_mb, each_mb = free_megabytes(folder), wanted_megabytes(profile)
+    if free_mb is None:
         return warning(str(folder), "is not there: images come and go by UDP, at more CPU", "mount a tmpfs there")
-    each_mb = segment_bytes(profile) * MANAGEMENT / MEBIBYTE
-    free_mb = space.f_bavail * space.f_frsize / MEBIBYTE
     found = (
         f"{free_mb:.0f} MB free; three nodes in three processes take {PROCESSES * each_mb:.0f}, in one {each_mb:.0f}"
     )
     if free_mb >= PROCESSES * each_mb:
         return ok(str(folder), found)
-    remedy = "give a container more (docker run --shm-size=256m, or --ipc=host), or launch with composed:=true"
-    return warning(str(folder), f"{found}; those without go by UDP, at more CPU", remedy)
+    return warning(str(folder), f"{found}; those without go by UDP, at more CPU", MORE_MEMORY)
 
 
 def _discovery(environment: Mapping[str, str]) -> Finding:

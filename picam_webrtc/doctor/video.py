@@ -5,7 +5,7 @@ from pathlib import Path
 
 from picam_webrtc.dependencies import DEPENDENCIES, is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
-from picam_webrtc.doctor.finding import PATIENCE, Finding, broken, ok, warning
+from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
 from picam_webrtc.doctor.packages import again
 
 (PYAV,) = (one for one in DEPENDENCIES if one.module == "av")
@@ -30,10 +30,10 @@ def encoders(answers: Answers, devices: Path = Path("/dev")) -> Iterator[Finding
 
 
 def _encoders(answer: Answer) -> Finding:
+    if answer.untold:
+        return unknown("encoders", answer.error, answer.untold)
     if answer.error:
-        return warning(
-            "encoders", f"not tried: {answer.error}", PATIENCE if answer.untold else "mend what is above first"
-        )
+        return warning("encoders", f"cannot be tried: {answer.error}", "mend what is above first")
     closed = [f"{codec} ({answer.value[name]})" for name, codec in SOFTWARE.items() if answer.value[name]]
     if closed:
         return broken("encoders", f"cannot encode {', '.join(closed)}", again(PYAV))

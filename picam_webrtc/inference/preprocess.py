@@ -81,10 +81,6 @@ class Placement:
         """A point of the input as a point of the picture, in fractions of its sides."""
         return (x - self.left) / self.width, (y - self.top) / self.height
 
-    def to_input(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the picture as a point of the input: the inverse of `to_picture`."""
-        return x * self.width + self.left, y * self.height + self.top
-
 
 @dataclass(frozen=True, slots=True)
 class Fit:

@@ -1,20 +1,7 @@
-"""Which convention a model's outputs follow, told from the model itself.
-
-| task | outputs |
-| --- | --- |
-| ssd | boxes y0 x0 y1 x1, classes, scores, count, in any order: TFLite_Detection_PostProcess |
-| ssd_raw | box deltas [1, n, 4] and class logits [1, n, classes + 1], for the usual anchors |
-| blazeface | regressors [1, n, 16] and logits [1, n, 1], n 896 or 2304 |
-| yolov5 | [1, n, 5 + classes]: x y w h, objectness, classes |
-| yolov8 | [1, 4 + classes, n] or its transpose: x y w h, classes |
-| yolo_end_to_end | [1, n, 6]: x0 y0 x1 y1, score, class |
-| classification | [1, classes] |
-| segmentation | [1, h, w, classes] or [1, h, w] |
-| pose | [1, 1, 17, 3]: MoveNet |
-"""
+"""Which convention a model's outputs follow, told from the model itself: `CONVENTIONS` has them all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from picam_webrtc.errors import ModelError
@@ -41,9 +28,10 @@ FACE_OVERLAP = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How a model is fed and read. `normalization` is what such models are usually trained with."""
+    """How a model is fed and read. `normalization` is what such models are usually trained with; `name` is that of the
+    convention.
+    """
 
-    name: str
     decoder: Decoder
     normalization: Normalization
     resize: str = "stretch"
@@ -51,6 +39,7 @@ class Task:
     classes: int = 0
     labels: Labels = field(default_factory=Labels)
     keypoints: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +54,12 @@ class Case:
 def recognise(signature: Signature, source: ImageInput, wanted: str = "auto") -> Task:
     """The task of a model, the first that fits, or the `wanted` one. Raises ModelError, saying what was expected."""
     case = Case(signature, source, forced=wanted != "auto")
-    names = tuple(RECOGNISERS) if wanted == "auto" else (wanted,)
-    for name in names:
-        task = RECOGNISERS[name](case)
+    conventions = CONVENTIONS if wanted == "auto" else {wanted: CONVENTIONS[wanted]}
+    for name, convention in conventions.items():
+        task = convention.recognise(case)
         if task is not None:
-            return task
-    expected = "; ".join(f"{name}: {EXPECTED[name]}" for name in names)
+            return replace(task, name=name)
+    expected = "; ".join(f"{name}: {convention.outputs}" for name, convention in conventions.items())
     raise ModelError(f"no known convention fits its tensors ({signature}); expected {expected}")
 
 
@@ -78,7 +67,7 @@ def _ssd(case: Case) -> Task | None:
     order = case.signature.postprocess or _named_order(case.signature) or _shaped_order(case.signature.outputs)
     if order is None:
         return None
-    return Task("ssd", PostProcessed(*order), SYMMETRIC, classes=case.signature.postprocess_classes)
+    return Task(PostProcessed(*order), SYMMETRIC, classes=case.signature.postprocess_classes)
 
 
 def _named_order(signature: Signature) -> tuple[int, int, int, int] | None:
@@ -117,7 +106,7 @@ def _ssd_raw(case: Case) -> Task | None:
     if classes < 2 or anchors != len(ssd_anchors(case.source.width, case.source.height)):
         return None
     decoder = RawSsd(deltas, logits, case.source.width, case.source.height)
-    return Task("ssd_raw", decoder, SYMMETRIC, suppress=suppress, classes=classes - 1)
+    return Task(decoder, SYMMETRIC, suppress=suppress, classes=classes - 1)
 
 
 def _blazeface(case: Case) -> Task | None:
@@ -130,7 +119,7 @@ def _blazeface(case: Case) -> Task | None:
         return None
     decoder = BlazeFace(regressors, logits, anchors, case.source.width, case.source.height)
     labels = Labels({0: "face"})
-    return Task("blazeface", decoder, SYMMETRIC, "letterbox", _blend_faces, 1, labels, KEYPOINTS)
+    return Task(decoder, SYMMETRIC, "letterbox", _blend_faces, 1, labels, KEYPOINTS)
 
 
 def _blend_faces(candidates: Candidates, iou: float, most: int) -> Candidates:
@@ -167,7 +156,7 @@ def _yolov5(case: Case) -> Task | None:
     if not case.forced and shape[1] != 3 * _cells(case.source):
         return None
     decoder = YoloV5(case.source.width, case.source.height)
-    return Task("yolov5", decoder, UNIT, "letterbox", suppress, shape[2] - 5)
+    return Task(decoder, UNIT, "letterbox", suppress, shape[2] - 5)
 
 
 def _yolo_end_to_end(case: Case) -> Task | None:
@@ -176,7 +165,7 @@ def _yolo_end_to_end(case: Case) -> Task | None:
         return None
     if not case.forced and (shape[1] > MAX_END_TO_END_ROWS or shape[1] == _cells(case.source)):
         return None
-    return Task("yolo_end_to_end", YoloEndToEnd(case.source.width, case.source.height), UNIT, "letterbox")
+    return Task(YoloEndToEnd(case.source.width, case.source.height), UNIT, "letterbox")
 
 
 def _yolov8(case: Case) -> Task | None:
@@ -189,14 +178,14 @@ def _yolov8(case: Case) -> Task | None:
     if columns < 5 or (not case.forced and rows != cells):
         return None
     decoder = YoloV8(case.source.width, case.source.height, transposed)
-    return Task("yolov8", decoder, UNIT, "letterbox", suppress, columns - 4)
+    return Task(decoder, UNIT, "letterbox", suppress, columns - 4)
 
 
 def _classification(case: Case) -> Task | None:
     shape = case.signature.outputs[0].shape if len(case.signature.outputs) == 1 else ()
     if len(shape) not in (2, 4) or any(length != 1 for length in shape[:-1]) or shape[-1] < 2:
         return None
-    return Task("classification", Classification(), SYMMETRIC, classes=shape[-1])
+    return Task(Classification(), SYMMETRIC, classes=shape[-1])
 
 
 def _segmentation(case: Case) -> Task | None:
@@ -208,41 +197,41 @@ def _segmentation(case: Case) -> Task | None:
         return None
     channels = shape[3] if len(shape) == 4 else 0
     if channels == 1:
-        return Task("segmentation", Segmentation(), UNIT, classes=2)
-    return Task("segmentation", Segmentation(), SYMMETRIC, classes=channels)
+        return Task(Segmentation(), UNIT, classes=2)
+    return Task(Segmentation(), SYMMETRIC, classes=channels)
 
 
 def _pose(case: Case) -> Task | None:
     if _single(case.signature, 4) != (1, 1, len(POSE_KEYPOINTS), 3):
         return None
-    return Task("pose", Pose(), PIXELS, "letterbox", classes=1, labels=Labels({0: "person"}), keypoints=POSE_KEYPOINTS)
+    return Task(Pose(), PIXELS, "letterbox", classes=1, labels=Labels({0: "person"}), keypoints=POSE_KEYPOINTS)
 
 
-RECOGNISERS: Mapping[str, Callable[[Case], Task | None]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What recognises its models, giving None for another one; and what their `outputs` are, in words."""
+
+    recognise: Callable[[Case], Task | None]
+    outputs: str
+
+
+CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
     {
-        "ssd": _ssd,
-        "ssd_raw": _ssd_raw,
-        "blazeface": _blazeface,
-        "pose": _pose,
-        "yolov5": _yolov5,
-        "yolo_end_to_end": _yolo_end_to_end,
-        "yolov8": _yolov8,
-        "classification": _classification,
-        "segmentation": _segmentation,
+        "ssd": Convention(
+            _ssd, "boxes [1,n,4], classes [1,n], scores [1,n], count [1], in any order (TFLite_Detection_PostProcess)"
+        ),
+        "ssd_raw": Convention(
+            _ssd_raw, "deltas [1,n,4] and logits [1,n,classes+1], n being the usual anchors of the input's size"
+        ),
+        "blazeface": Convention(_blazeface, "regressors [1,n,16] and logits [1,n,1], n 896 or 2304"),
+        "pose": Convention(_pose, "[1,1,17,3]"),
+        "yolov5": Convention(_yolov5, "[1,n,5+classes], n three for each cell of strides 8, 16 and 32"),
+        "yolo_end_to_end": Convention(_yolo_end_to_end, "[1,n,6], n at most 1000"),
+        "yolov8": Convention(
+            _yolov8, "[1,4+classes,n] or [1,n,4+classes], n one for each cell of strides 8, 16 and 32"
+        ),
+        "classification": Convention(_classification, "[1,classes]"),
+        "segmentation": Convention(_segmentation, "[1,h,w,classes] or [1,h,w]"),
     }
 )
-"""In the order of trying: the more a convention demands, the earlier."""
-
-EXPECTED: Mapping[str, str] = MappingProxyType(
-    {
-        "ssd": "boxes [1,n,4], classes [1,n], scores [1,n], count [1]",
-        "ssd_raw": "deltas [1,n,4] and logits [1,n,classes+1], n being the usual anchors of the input's size",
-        "blazeface": "regressors [1,n,16] and logits [1,n,1], n 896 or 2304",
-        "pose": "[1,1,17,3]",
-        "yolov5": "[1,n,5+classes], n three for each cell of strides 8, 16 and 32",
-        "yolo_end_to_end": "[1,n,6], n at most 1000",
-        "yolov8": "[1,4+classes,n] or [1,n,4+classes], n one for each cell of strides 8, 16 and 32",
-        "classification": "[1,classes]",
-        "segmentation": "[1,h,w,classes] or [1,h,w]",
-    }
-)
+"""Value of the parameter `task` → convention, in the order of trying: the more one demands, the earlier."""

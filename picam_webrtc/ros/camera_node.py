@@ -89,7 +89,7 @@ def declare_controls(node: Node, source: FrameSource, call_soon: Callable[[Calla
 
     def declare(controls: ControlSet) -> None:
         try:
-            ControlParameters(node, source, controls)
+            ControlParameters(node, source.apply, controls)
         except SettingError as error:
             node.get_logger().error(str(error))
 
@@ -99,7 +99,7 @@ def declare_controls(node: Node, source: FrameSource, call_soon: Callable[[Calla
         node.get_logger().warning(f"The camera's controls are no parameters until it opens: {error}")
         source.on_controls = lambda controls: call_soon(lambda: declare(controls))
         return
-    ControlParameters(node, source, controls)
+    ControlParameters(node, source.apply, controls)
 
 
 async def wire(

@@ -29,10 +29,12 @@ class InferenceNode:
         parameters.check, parameters.apply = self.engine.check, self._apply
         self._subscriptions: tuple[ImageSubscription, ...] = ()
         self._demand = OnDemand(node, self._start, self._stop)
-        self._images = ImagePublisher(node, "image_processed", local, lambda _: self._update_demand())
-        self._overlays = ImagePublisher(node, "image_overlay", local, lambda _: self._update_demand())
-        self._detections = DetectionsPublisher(node, self._update_demand)
-        self._vision = make_vision_publisher(node, self._update_demand)
+        detects = parameters.settings.transform != "none"
+        # First what tells webrtc_node that there is a model.
+        self._detections = DetectionsPublisher(node, self._update_demand) if detects else None
+        self._vision = make_vision_publisher(node, self._update_demand) if detects else None
+        self._images = ImagePublisher(node, "image_processed", local, self._update_demand)
+        self._overlays = ImagePublisher(node, "image_overlay", local, self._update_demand)
 
     def load(self) -> None:
         """Load the model. Raises SettingError, ModelError."""
@@ -74,7 +76,7 @@ class InferenceNode:
     def _publish(self, result: InferenceResult) -> None:
         settings = self.engine.settings
         # First what is small, so that it is there when the picture comes.
-        if result.detections is not None:
+        if result.detections is not None and self._detections is not None:
             found = replace(result.detections, inference_ns=result.inference_ns, drawn=result.drawn)
             self._detections.publish_detections(found)
             if self._vision is not None:
@@ -96,11 +98,9 @@ class InferenceNode:
 
     def close(self) -> None:
         self._demand.close()
-        self._images.close()
-        self._overlays.close()
-        self._detections.close()
-        if self._vision is not None:
-            self._vision.close()
+        for topic in (self._images, self._overlays, self._detections, self._vision):
+            if topic is not None:
+                topic.close()
 
 
 async def infer(

@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from rclpy.node import Node
 from std_msgs.msg import Int32
 
+from picam_webrtc.background import background
 from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs
-from picam_webrtc.ros.process.runtime import Runtime, background, run
+from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.streams.network_report import network_report
 from picam_webrtc.ros.streams.stream_health import health
 from picam_webrtc.ros.streams.stream_set import StreamSet, stream_topics

@@ -64,11 +64,11 @@ class RateLimit:
     def wait_s(self, address: str) -> float:
         """Take a token: 0.0, or how long until there is one [s]."""
         now = self._clock()
-        level, then = self._buckets.get(address, (self._burst, now))
-        level = min(self._burst, level + (now - then) * self._per_second)
-        granted = level >= 1.0
-        self._buckets.set(address, (level - granted, now))
-        return 0.0 if granted else (1.0 - level) / self._per_second
+        tokens, then = self._buckets.get(address, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - then) * self._per_second)
+        granted = tokens >= 1.0
+        self._buckets.set(address, (tokens - granted, now))
+        return 0.0 if granted else (1.0 - tokens) / self._per_second
 
 
 class Failures:

@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from picam_webrtc.background import background
 from picam_webrtc.errors import SettingError
 from picam_webrtc.settings import WebRtcSettings
 
@@ -71,13 +72,8 @@ def _load(context: ssl.SSLContext, files: CertificateFiles) -> None:
 async def reloading(context: ssl.SSLContext, files: CertificateFiles) -> AsyncIterator[None]:
     """Use a new certificate for new connections soon after the files have changed."""
     loaded = await asyncio.to_thread(files.changed_at)
-    task = asyncio.create_task(_watch(context, files, loaded))
-    try:
+    async with background(_watch(context, files, loaded)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _watch(context: ssl.SSLContext, files: CertificateFiles, loaded: tuple[int, int]) -> None:

@@ -153,7 +153,13 @@ class Source:
         self._pictures = self._drawn()
 
     def make_stream(self, settings: WebRtcSettings, name: str = "processed", transform: str = "tflite") -> Stream:
-        return Stream(name, settings, transform=transform, on_demand=self.demands.append, is_live=lambda: self.live)
+        return Stream(
+            name,
+            settings,
+            on_demand=self.demands.append,
+            is_live=lambda: self.live,
+            transform=lambda: transform,
+        )
 
     async def run(self, stream: Stream) -> None:
         for count in self._forever():

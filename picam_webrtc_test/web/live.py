@@ -29,10 +29,7 @@ class Live:
 @asynccontextmanager
 async def live_server(settings: WebRtcSettings) -> AsyncIterator[Live]:
     """Streams `processed` and `raw`, of which only the first has frames."""
-    streams = [
-        Stream(name, settings, transform="none", on_demand=lambda _: None, is_live=lambda: True)
-        for name in ("processed", "raw")
-    ]
+    streams = [Stream(name, settings, on_demand=lambda _: None, is_live=lambda: True) for name in ("processed", "raw")]
     async with AsyncExitStack() as stack:
         stack.enter_context(Capture(make_source(CAMERA), streams[0].push))
         sessions = await stack.enter_async_context(Sessions(streams, settings))

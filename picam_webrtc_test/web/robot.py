@@ -79,8 +79,7 @@ async def running_robot(
     settings = settings or WebRtcSettings(port=0)
     demand = Demand()
     streams = tuple(
-        Stream(name, settings, transform="none", on_demand=demand.of(name), is_live=lambda: True)
-        for name in ("processed", "raw")
+        Stream(name, settings, on_demand=demand.of(name), is_live=lambda: True) for name in ("processed", "raw")
     )
 
     def on_frame(frame: Frame) -> None:

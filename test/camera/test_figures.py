@@ -3,7 +3,8 @@
 import pytest
 
 from picam_webrtc.camera.capture import CaptureState, CaptureStatus
-from picam_webrtc.camera.figures import FrameFigures, Level, judge
+from picam_webrtc.camera.figures import FrameFigures, judge
+from picam_webrtc.verdict import Level, Verdict
 
 MS = 1_000_000
 START = 1_000_000 * MS
@@ -94,7 +95,7 @@ def test_without_frames_there_is_nothing_to_tell() -> None:
         ),
     ],
 )
-def test_the_verdict(status: CaptureStatus, frame_times: list[float], expected: tuple[Level, str]) -> None:
+def test_the_verdict(status: CaptureStatus, frame_times: list[float], expected: Verdict) -> None:
     assert judge(status, recorded(frame_times).snapshot(START + 1100 * MS)) == expected
 
 

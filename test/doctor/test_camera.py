@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.doctor.camera import cameras, children, permissions
-from picam_webrtc.doctor.children import Answer, Step, start
-from picam_webrtc.doctor.finding import Level
+from picam_webrtc.doctor.children import LATE, Answer, Step, start
+from picam_webrtc.doctor.finding import PATIENCE, Level
 from picam_webrtc_test.doctor.support import diagnose, module
 
 LIBCAMERA = """
@@ -129,12 +129,23 @@ def test_without_picamera2_anywhere_it_is_to_be_installed(monkeypatch: pytest.Mo
 
 
 def test_a_camera_that_does_not_answer_is_unknown_not_broken() -> None:
-    answers = {Step("cameras"): Answer(error="no answer in time", untold=True)}
+    answers = {Step("cameras"): Answer(error="no answer in time", untold=PATIENCE)}
 
     (found,) = cameras(answers)
 
-    assert found.level is Level.WARNING
+    assert found.level is Level.UNKNOWN
     assert "--timeout" in found.remedy
+
+
+def test_a_system_whose_python_does_not_answer_is_not_said_to_lack_picamera2(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("picam_webrtc.doctor.camera.is_there", lambda _: False)
+    system = tmp_path / "python3"
+
+    (found,) = cameras({Step("cameras", python=str(system)): Answer(error=LATE, untold=PATIENCE)}, system)
+
+    assert found.level is Level.UNKNOWN
 
 
 def test_of_video_devices_nothing_is_said_where_there_are_none(tmp_path: Path) -> None:

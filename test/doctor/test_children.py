@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.doctor.children import Answer, Step, start
+from picam_webrtc.doctor.finding import PATIENCE
 from picam_webrtc_test.doctor.support import module
 
 PATIENCE_S = 60.0
@@ -50,7 +51,7 @@ def test_a_crash_is_told_of_the_module_that_crashes(site: Path) -> None:
     assert answers_of("fine", "crashing", "fine_too") == [
         Answer(""),
         Answer(error="it crashes (SIGSEGV)"),
-        Answer(error="not tried, since crashing came to no end", untold=True),
+        Answer(error="not tried, since crashing came to no end", untold="mend crashing first"),
     ]
 
 
@@ -64,10 +65,13 @@ def test_what_hangs_costs_the_time_limit_and_is_unknown(site: Path) -> None:
     module(site, "fine")
     module(site, "hanging", "import signal; signal.pause()")
 
-    first, hanging = answers_of("fine", "hanging", timeout_s=3.0)
+    module(site, "fine_too")
+
+    first, hanging, last = answers_of("fine", "hanging", "fine_too", timeout_s=3.0)
 
     assert first == Answer("")
-    assert hanging == Answer(error="no answer in time", untold=True)
+    assert last == Answer(error="not tried, since hanging gave no answer in time", untold=PATIENCE)
+    assert hanging == Answer(error="no answer in time", untold=PATIENCE)
 
 
 def test_children_do_not_wait_for_each_other(site: Path) -> None:

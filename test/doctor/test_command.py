@@ -16,9 +16,10 @@ from picam_webrtc_test.doctor.support import ROOT, diagnose, doctor, module
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["exit_code", "took_s", "findings"],
+    "required": ["exit_code", "complete", "took_s", "findings"],
     "properties": {
-        "exit_code": {"enum": [0, 1]},
+        "exit_code": {"enum": [0, 1, 3]},
+        "complete": {"type": "boolean"},
         "took_s": {"type": "number", "minimum": 0},
         "findings": {
             "type": "array",
@@ -29,7 +30,7 @@ SCHEMA = {
                 "required": ["check", "level", "found", "remedy"],
                 "properties": {
                     "check": {"type": "string", "minLength": 1},
-                    "level": {"enum": ["ok", "warning", "broken"]},
+                    "level": {"enum": ["ok", "warning", "broken", "unknown"]},
                     "found": {"type": "string", "minLength": 1},
                     "remedy": {"type": "string"},
                 },
@@ -132,3 +133,50 @@ def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
         assert process.wait(30) == 130
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "picam_webrtc.doctor", "--json", "--timeout=60"],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+
+    assert ended.stderr == ""
+    assert ended.returncode in {0, 1}
+
+
+def test_what_a_slow_machine_does_not_answer_in_time_is_unknown_and_the_end_says_how_to_complete_it() -> None:
+    ended = doctor("--port=0", "--timeout=0.1")
+
+    lines = ended.stdout.splitlines()
+    unknown = [line.split()[1].rstrip(":") for line in lines if line.startswith("UNKNOWN")]
+    (closing,) = (line for line in lines if line.startswith("INCOMPLETE: "))
+    assert {"ROS", "middleware", "Fast", "numpy", "aiortc", "encoders"} <= set(unknown)
+    assert f"INCOMPLETE: {len(unknown)} of " in closing
+    assert closing.endswith(" → run doctor again with --timeout 20: what is read for the first time takes longer")
+    assert "not tried: not tried" not in ended.stdout
+    assert not any(line.startswith("ok") and ("not tried" in line or "no answer" in line) for line in lines)
+    assert ended.returncode in {1, 3}  # no machine of ours answers within a tenth of a second
+
+
+def test_the_json_says_whether_it_is_complete() -> None:
+    report = json.loads(doctor("--json", "--port=0", "--timeout=0.1").stdout)
+
+    assert not report["complete"]
+    assert all(one["remedy"] for one in report["findings"] if one["level"] == "unknown")
+
+
+@pytest.mark.parametrize("number", ["70000", "99999", "-1"])
+def test_a_port_that_cannot_be_is_refused_with_the_range(number: str) -> None:
+    ended = doctor(f"--port={number}")
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == f"doctor: error: argument --port: {number} must be from 0 to 65535"

@@ -51,7 +51,25 @@ def test_an_address_of_another_machine_is_told() -> None:
     found = machine.port("192.0.2.1", 8080)  # for documentation, RFC 5737
 
     assert found.level is Level.BROKEN
-    assert "192.0.2.1" in found.found
+    assert found.found.endswith(": 192.0.2.1 is no address of this machine")
+    assert "host:=0.0.0.0" in found.remedy
+
+
+def test_an_address_of_version_6_is_in_brackets() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+
+    assert machine.port("::1", number).found.startswith(f"http://[::1]:{number}/")
+    assert "[2001:db8::1]" in machine.port("2001:db8::1", number).found  # for documentation, RFC 3849
+
+
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "a..b"])  # RFC 2606; an empty label
+def test_a_name_that_does_not_resolve_is_told_as_such(name: str) -> None:
+    found = machine.port(name, 8080)
+
+    assert found.level is Level.BROKEN
+    assert found.found == f"http://{name}:8080/: the name {name} does not resolve"
+    assert "host:=0.0.0.0" in found.remedy
 
 
 def test_a_disk_with_less_than_an_hour_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.doctor.children import Answer
-from picam_webrtc.doctor.finding import Level
+from picam_webrtc.doctor.finding import PATIENCE, Level
 from picam_webrtc.doctor.packages import children, packages
 from picam_webrtc_test.doctor.support import diagnose, module
 
@@ -54,15 +54,13 @@ def test_what_is_optional_breaks_nothing(tmp_path: Path) -> None:
     assert diagnose(before=[site])["simplejpeg"].level is Level.WARNING
 
 
-def test_a_machine_that_is_too_slow_for_the_time_limit_gets_one_line_about_that() -> None:
+def test_on_a_machine_that_is_too_slow_for_the_time_limit_nothing_is_said_to_be_ok() -> None:
     steps = [step for child in children() for step in child]
 
-    found = list(packages(dict.fromkeys(steps, Answer(error="no answer in time", untold=True))))
+    found = list(packages(dict.fromkeys(steps, Answer(error="no answer in time", untold=PATIENCE))))
 
-    (told,) = (one for one in found if one.level is not Level.OK)
-    assert told.check == "imports"
-    assert told.found.startswith("no answer in time from aiohttp, aiortc, ")
-    assert "--timeout 20" in told.remedy
+    assert {one.level for one in found} == {Level.UNKNOWN}
+    assert all("no answer in time" in one.found and one.remedy == PATIENCE for one in found)
 
 
 @pytest.fixture(scope="module")

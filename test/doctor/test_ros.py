@@ -1,13 +1,14 @@
 """ROS and its middleware: which profile is in force in which distribution, and whether it gets its memory."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from picam_webrtc.doctor.children import Answer, Answers
-from picam_webrtc.doctor.finding import Finding, Level
+from picam_webrtc.doctor.children import LATE, Answer, Answers
+from picam_webrtc.doctor.finding import PATIENCE, Finding, Level
 from picam_webrtc.doctor.ros import MIDDLEWARE, RCLPY, fast_dds, our_profile, profile_in_force, ros, shared_memory
 from picam_webrtc.ros.process.shared_memory import FAST_DDS_2, FAST_DDS_3, FastDds
 from picam_webrtc_test.doctor.support import diagnose
@@ -115,7 +116,7 @@ def test_a_container_with_64_mb_is_told_that_they_are_too_little_for_three_proce
 
 
 def lines(answers: Answers, **environment: str) -> dict[str, Finding]:
-    return {one.check: one for one in ros(answers, environment, Path("/"))}
+    return {one.check: one for one in ros(answers, {"HOME": "/", **environment}, Path("/"))}
 
 
 def test_without_ros_there_is_one_line() -> None:
@@ -139,6 +140,48 @@ def test_a_middleware_that_is_not_installed_is_to_be_installed_or_not_asked_for(
 
     assert found.level is Level.BROKEN
     assert found.remedy.endswith("-rmw-zenoh-cpp, or unset RMW_IMPLEMENTATION")
+
+
+CYCLONE = {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DISTRO": "jazzy"}
+
+
+def test_a_middleware_for_whose_lack_rcl_ends_the_process_is_named_and_nothing_else() -> None:
+    """`import rclpy` calls exit(102) then: rcl, rmw_implementation_identifier_check.c."""
+    ended = Answer(error="it ends the process (exit code 102)")
+    answers = {RCLPY: ended, MIDDLEWARE: Answer(error="not tried", untold="mend rclpy first")}
+
+    found = lines(answers, **CYCLONE)
+
+    assert "rmw_cyclonedds_cpp, which RMW_IMPLEMENTATION asks for, is not installed" in found["middleware"].found
+    assert found["middleware"].remedy.endswith("-rmw-cyclonedds-cpp, or unset RMW_IMPLEMENTATION")
+    assert "ROS 2" not in found
+
+
+def test_a_middleware_that_is_really_not_installed_is_named() -> None:
+    diagnosis = diagnose(environment=CYCLONE)
+
+    assert diagnosis.exit_code == 1
+    assert diagnosis["middleware"].level is Level.BROKEN
+    assert re.search(r"ros-\w+-rmw-cyclonedds-cpp, or unset RMW_IMPLEMENTATION", diagnosis["middleware"].remedy)
+
+
+def test_what_has_no_answer_in_time_leaves_the_middleware_and_the_profile_unknown() -> None:
+    late = Answer(error=LATE, untold=PATIENCE)
+
+    found = lines({RCLPY: late, MIDDLEWARE: late})
+
+    assert {name for name, one in found.items() if one.level is Level.UNKNOWN} == {
+        "ROS 2", "middleware", "Fast DDS profile",
+    }  # fmt: skip
+
+
+def test_a_service_without_a_home_is_told_what_to_set(tmp_path: Path) -> None:
+    found = {one.check: one for one in ros(KILTED, {}, Path("/"))}["ROS logs"]
+
+    assert found.level is Level.BROKEN
+    assert found.found == "ROS has no folder for its logs: HOME is not set"
+    assert "ROS_LOG_DIR" in found.remedy
+    assert lines(KILTED, ROS_LOG_DIR=str(tmp_path))["ROS logs"].level is Level.OK
 
 
 def test_an_rclpy_that_does_not_load_is_told() -> None:
@@ -170,3 +213,14 @@ def test_who_sees_whom_is_told(environment: dict[str, str], level: Level, text: 
     assert found.level is level
     assert text in found.found
     assert bool(found.remedy) == (level is not Level.OK)
+
+
+def test_the_systems_python_is_told_of_the_environment_that_has_ros(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("picam_webrtc.doctor.ros.SOURCED", tmp_path)
+    monkeypatch.setattr("picam_webrtc.doctor.ros.environment_beside", lambda: Path("/home/pi/src/.venv/bin/python3"))
+
+    (found,) = lines({}).values()
+
+    assert "take /home/pi/src/.venv/bin/python3 in place of " in found.remedy

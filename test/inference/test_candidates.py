@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from picam_webrtc.detection import BoundingBox
 from picam_webrtc.inference.candidates import Candidates, blend, logit, overlap, sigmoid, suppress
 from picam_webrtc.inference.tensors import Array
+from picam_webrtc_test.inference.boxes import iou
 
 sides = st.integers(0, 16).map(lambda value: value / 16)
 boxes = st.tuples(sides, sides, sides, sides).map(
@@ -26,7 +27,7 @@ def candidates(rows: Sequence[tuple[tuple[float, ...], int, int]]) -> Candidates
     )
 
 
-def slow_suppression(given_candidates: Candidates, iou: float) -> list[int]:
+def slow_suppression(given_candidates: Candidates, limit: float) -> list[int]:
     """The definition: the best is kept and removes its rivals, then the best of what is left."""
     kept: list[int] = []
     left = np.argsort(-given_candidates.scores, kind="stable").tolist()
@@ -38,20 +39,20 @@ def slow_suppression(given_candidates: Candidates, iou: float) -> list[int]:
             row
             for row in left
             if given_candidates.class_ids[row] != given_candidates.class_ids[winner]
-            or box.iou(BoundingBox(*given_candidates.boxes[row].tolist())) <= iou
+            or iou(box, BoundingBox(*given_candidates.boxes[row].tolist())) <= limit
         ]
     return kept
 
 
 @given(found, st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]), st.integers(1, 40))
 def test_suppression_keeps_what_its_definition_keeps(
-    rows: list[tuple[tuple[float, ...], int, int]], iou: float, most: int
+    rows: list[tuple[tuple[float, ...], int, int]], limit: float, most: int
 ) -> None:
     all_of_them = candidates(rows)
 
-    kept = suppress(all_of_them, iou, most)
+    kept = suppress(all_of_them, limit, most)
 
-    wanted = all_of_them.take(slow_suppression(all_of_them, iou)[:most])
+    wanted = all_of_them.take(slow_suppression(all_of_them, limit)[:most])
     assert kept.boxes.tolist() == wanted.boxes.tolist()
     assert kept.scores.tolist() == wanted.scores.tolist()
     assert kept.class_ids.tolist() == wanted.class_ids.tolist()
@@ -59,7 +60,21 @@ def test_suppression_keeps_what_its_definition_keeps(
 
 @given(boxes, boxes)
 def test_overlap_is_that_of_bounding_boxes(one: tuple[float, ...], other: tuple[float, ...]) -> None:
-    assert overlap(one, other) == pytest.approx(BoundingBox(*one).iou(BoundingBox(*other)))
+    assert overlap(one, other) == pytest.approx(iou(BoundingBox(*one), BoundingBox(*other)))
+
+
+@given(boxes, boxes)
+def test_overlap_is_symmetric_and_a_fraction(one: tuple[float, ...], other: tuple[float, ...]) -> None:
+    assert overlap(one, other) == overlap(other, one)
+    assert 0 <= overlap(one, other) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [((10, 20, 30, 60), 1), ((10, 20, 30, 40), 0.5), ((20, 20, 40, 60), 1 / 3), ((30, 20, 50, 60), 0)],
+)
+def test_overlap_by_hand(other: tuple[float, ...], expected: float) -> None:
+    assert overlap((10, 20, 30, 60), other) == pytest.approx(expected)
 
 
 def test_blending_averages_rivals_by_their_scores() -> None:

@@ -493,7 +493,7 @@ def test_boxes_lie_inside_the_picture_whatever_a_model_says(
 ) -> None:
     source = ImageInput(Tensor(0, "image", (1, 32, 32, 3), np.dtype(np.float32)), 32, 32, 3, planar=False)
     preprocessor = Preprocessor(source, pixel_table(source.tensor, 0, 1, given=False), letterbox)
-    task = Task("yolo_end_to_end", YoloEndToEnd(32, 32), (0, 1), suppress=suppress)
+    task = Task(YoloEndToEnd(32, 32), (0, 1), suppress=suppress)
     model = PutsOut(np.array(rows, np.float32).reshape(-1, 6))
     detector = Detector("made", model, task, Labels(), preprocessor)
     picture = Frame(np.zeros((height, width, 3), np.uint8), "bgr8", 1, "")

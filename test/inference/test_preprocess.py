@@ -165,7 +165,7 @@ def test_mapping_to_the_input_and_back_is_the_identity(
 ) -> None:
     placement = fit((width, height), (input_width, input_height), letterbox).placement(input_width, input_height)
 
-    inside = placement.to_input(x, y)
+    inside = x * placement.width + placement.left, y * placement.height + placement.top
     back = placement.to_picture(*inside)
 
     assert back == pytest.approx((x, y), abs=1e-6)

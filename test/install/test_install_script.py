@@ -1,7 +1,9 @@
 """What install.sh says where it cannot go on: one line that names the remedy, and exit code 1."""
 
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ COPIED = (
     "config",
 )
 NOBODY_LISTENS = "http://127.0.0.1:9/simple"
+NO_NETWORK = {"PIP_INDEX_URL": NOBODY_LISTENS, "PIP_CONFIG_FILE": os.devnull}
+HANG = "import pathlib, signal, sys; pathlib.Path(sys.argv[1]).touch(); signal.pause()"
 SEES_NO_ROS = "case $* in *rclpy*) exit 1;; esac"
 
 
@@ -42,7 +46,7 @@ class Machine:
     def program(self, name: str, script: str) -> Path:
         """A program ahead of the system's. What it is called with is noted in `calls`."""
         path = self.programs / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {self.calls}\n{script}\n')
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {shlex.quote(str(self.calls))}\n{script}\n')
         path.chmod(0o755)
         return path
 
@@ -160,9 +164,61 @@ def test_an_environment_that_does_not_see_the_systems_packages_is_left_alone(mac
 
 
 def test_a_package_index_that_does_not_answer_is_named(machine: Machine) -> None:
-    said = machine.refusal(environment={"PIP_INDEX_URL": NOBODY_LISTENS, "PIP_CONFIG_FILE": os.devnull})
+    said = machine.refusal(environment=NO_NETWORK)
 
     assert said == (
         "the package index cannot be reached: is there a network? "
         f"({machine.source}/.venv/install.log has all that pip said)"
     )
+
+
+def test_what_it_does_now_is_told(machine: Machine) -> None:
+    ended = machine.install(environment=NO_NETWORK)
+
+    assert [line[:18] for line in ended.stdout.splitlines()] == ["[1/3] Environment:", "[2/3] Packages: in"]
+
+
+def hanging_python(machine: Machine, waiting: Path) -> Path:
+    """Leaves the environment half made, and has it hang there."""
+    half = f'-m\\ venv*) mkdir -p "$4/bin"; exec {sys.executable} -c {shlex.quote(HANG)} {waiting};;'
+    return machine.program("hanging_python3", f'{SEES_NO_ROS}\ncase $* in {half} esac\nexec {sys.executable} "$@"')
+
+
+def test_an_interrupt_is_one_line_and_the_next_run_makes_the_environment_anew(machine: Machine, tmp_path: Path) -> None:
+    waiting = tmp_path / "waiting"
+    environment = {**os.environ, "PYTHON": str(hanging_python(machine, waiting))}
+    process = subprocess.Popen(
+        [str(machine.source / "install.sh")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not waiting.exists():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
+    _, said = process.communicate(timeout=30)
+
+    assert said.split("\n") == ["", "install.sh: interrupted; ./install.sh goes on from here", ""]
+    assert process.returncode == 128 + signal.SIGINT
+    assert machine.refusal(environment=NO_NETWORK).startswith("the package index cannot be reached")
+
+
+def test_an_environment_that_was_left_without_pip_is_given_it(machine: Machine) -> None:
+    """By a version of this script that could not tell."""
+    venv = machine.source / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", str(venv)], check=True)
+
+    assert machine.refusal(environment=NO_NETWORK).startswith("the package index cannot be reached")
+
+
+def test_a_path_with_a_space_is_told_as_a_shell_takes_it(tmp_path: Path) -> None:
+    folder = tmp_path / "my robot"
+    folder.mkdir()
+    machine = Machine(folder)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(machine.source / ".venv")], check=True)
+
+    said = machine.refusal()
+
+    assert f"(rm -r {tmp_path}/my\\ robot/picam_webrtc/.venv)" in said

@@ -49,7 +49,7 @@ class Robot:
         self.node = next(node for node in runtime.executor.get_nodes() if node.get_name() == "inference_node")
         self.other = runtime.node("other", Node)
         local = LocalTopics()
-        self.cameras = [ImagePublisher(self.other, topic, local, lambda _: None) for topic in image_topics]
+        self.cameras = [ImagePublisher(self.other, topic, local, lambda: None) for topic in image_topics]
         self.stamp_ns = 0
 
     def listen(self, message_type: type, topic: str) -> list[Any]:
@@ -228,3 +228,11 @@ def test_the_report_judges(values: dict[str, object], figures: Any, level: int, 
     report = inference_report(InferenceSettings.from_values(values), snapshot)
 
     assert (report.level, report.message) == (level, message)
+
+
+@pytest.mark.parametrize(("transform", "publishers"), [("none", 0), ("tflite", 1)])
+def test_detections_are_offered_where_there_is_a_model_alone(model: str, transform: str, publishers: int) -> None:
+    with robot(f"transform:={transform}", f"model:={model}") as running:
+        wait_until(lambda: running.other.count_publishers("image_processed"), "the node is seen")
+
+        assert running.other.count_publishers("detections_json") == publishers

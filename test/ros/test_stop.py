@@ -57,6 +57,7 @@ def two_cameras_in_processes_of_their_own(folder: Path) -> list[Part]:
     return [*nodes, Part("webrtc_node", "The page is at", (), (), SMALL | {"streams": streams}), recorder(folder)]
 
 
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize(
     ("shape", "times"), [(two_cameras_in_one_process, 20), (two_cameras_in_processes_of_their_own, 5)]
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from bench.child import Child
 from bench.light_viewer import CaptureClock, LightViewer
-from bench.viewers import ServerProcess
+from bench.viewers import SERVER
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
 
@@ -18,8 +19,8 @@ WARM_UP = 60
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ServerProcess]:
-    server = await ServerProcess.start("ours")
+async def server() -> AsyncIterator[Child]:
+    server = await Child.start(SERVER, "ours")
     yield server
     await server.stop()
 
@@ -31,21 +32,21 @@ class Guest:
         self.viewer, self.session_id = viewer, session_id
 
 
-async def come(server: ServerProcess) -> Guest:
+async def come(server: Child) -> Guest:
     viewer = LightViewer(CaptureClock().age_s)
     answer = await server.ask(op="answer", sdp=await viewer.offer())
     await viewer.accept(answer["sdp"])
     return Guest(viewer, answer["id"])
 
 
-async def go(server: ServerProcess, guest: Guest, politely: bool) -> None:
+async def go(server: Child, guest: Guest, politely: bool) -> None:
     """By DELETE, or by hanging up."""
     if politely:
         await server.ask(op="leave", id=guest.session_id)
     await guest.viewer.close()
 
 
-async def visit(server: ServerProcess, visits: int, chance: random.Random) -> None:
+async def visit(server: Child, visits: int, chance: random.Random) -> None:
     """Viewers come and go in random order; some before they are connected."""
     guests: list[Guest] = []
     for _ in range(visits):
@@ -63,7 +64,7 @@ async def visit(server: ServerProcess, visits: int, chance: random.Random) -> No
         await go(server, guest, politely=True)
 
 
-async def settled(server: ServerProcess) -> dict[str, Any]:
+async def settled(server: Child) -> dict[str, Any]:
     """The server's resources once every session has ended."""
     for _ in range(100):
         if not (await server.ask(op="usage"))["viewers"]:
@@ -74,7 +75,7 @@ async def settled(server: ServerProcess) -> dict[str, Any]:
     return await server.ask(op="usage")
 
 
-async def test_five_hundred_joins_and_leaves_leave_nothing_behind(server: ServerProcess) -> None:
+async def test_five_hundred_joins_and_leaves_leave_nothing_behind(server: Child) -> None:
     chance = random.Random(5)  # noqa: S311 (repeatable on purpose)
     await visit(server, WARM_UP, chance)
     before = await settled(server)

@@ -26,7 +26,7 @@ CALM_LOSS = 0.02
 @pytest.fixture
 async def sessions() -> AsyncIterator[Sessions]:
     """A 720p30 stream of 2 Mbit/s."""
-    stream = Stream("bench", SETTINGS, transform="none", on_demand=lambda _: None, is_live=lambda: True)
+    stream = Stream("bench", SETTINGS, on_demand=lambda _: None, is_live=lambda: True)
     async with Sessions([stream], SETTINGS) as sessions:
         playing = asyncio.create_task(play(stream.push))
         yield sessions

@@ -7,7 +7,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from picam_webrtc.camera.jpeg import JpegEncoder
 from picam_webrtc.camera.rectify import Rectifier
-from picam_webrtc.errors import ImageError, PicamWebrtcError
+from picam_webrtc.complaint import Complaint
+from picam_webrtc.errors import CameraError, ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
@@ -30,14 +31,14 @@ class CameraStream:
         jpeg_quality: Callable[[], int],
         on_change: Callable[[], None],
     ) -> None:
-        self._node = node
         self._calibrations = calibrations
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
         self._rectify = Rectifier()
-        self._complaints: set[str] = set()
-        self._images = ImagePublisher(node, f"{prefix}image_raw", local, lambda _: on_change())
-        self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, lambda _: on_change())
+        self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
+        self._complain_of_rectified = Complaint(lambda text: node.get_logger().error(f"No rectified images: {text}"))
+        self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
+        self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, on_change)
         self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
@@ -53,24 +54,18 @@ class CameraStream:
         try:
             self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
         except ImageError as error:
-            self._complain(f"No compressed images: {error}")
+            self._complain(error)
         if self._rectified.demanded:
             self._publish_rectified(frame)
 
     def _publish_rectified(self, frame: Frame) -> None:
-        calibration = self._calibrations.for_frame(frame)
-        if calibration is None:
-            self._complain(f"No rectified images: the camera is not calibrated for {frame.width}x{frame.height}")
-            return
         try:
+            calibration = self._calibrations.for_frame(frame)
+            if calibration is None:
+                raise CameraError(f"the camera is not calibrated for {frame.width}x{frame.height}")
             self._rectified.publish(self._rectify(frame, calibration))
         except PicamWebrtcError as error:
-            self._complain(f"No rectified images: {error}")
-
-    def _complain(self, complaint: str) -> None:
-        if complaint not in self._complaints:  # once, not at 30 Hz
-            self._complaints.add(complaint)
-            self._node.get_logger().error(complaint)
+            self._complain_of_rectified(error)
 
     def close(self) -> None:
         self._images.close()

@@ -1,8 +1,8 @@
 """Every control of a camera as a ROS parameter, checked before the camera sees it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -23,23 +23,17 @@ PARAMETER_TYPES = {
 }
 
 
-class Controllable(Protocol):
-    """A source whose camera has controls."""
-
-    def apply(self, plan: Plan) -> None: ...
-
-
 class ControlParameters:
-    """Declares `controls`, hands changes to `source`, and keeps the parameters true where one changes another.
+    """Declares `controls`, hands changes to `apply`, and keeps the parameters true where one changes another.
 
     A parameter whose value nobody knows, because libcamera does not tell and nobody has set it, is not set; one that
     is deleted is left to the camera again.
     """
 
-    def __init__(self, node: Node, source: Controllable, controls: ControlSet) -> None:
+    def __init__(self, node: Node, apply: Callable[[Plan], object], controls: ControlSet) -> None:
         """Raises SettingError when a value given at the start is wrong."""
         self._node = node
-        self._source = source
+        self._apply = apply
         self._controls = controls
         self._showing = False
         given = dict(pair for control in controls.controls.values() for pair in self._declare(control))
@@ -75,7 +69,7 @@ class ControlParameters:
         plan = self._controls.plan(changes)
         if not plan.values:
             return
-        self._source.apply(plan)
+        self._apply(plan)
         for note in plan.notes:
             self._node.get_logger().info(note)
         stale = [name for name, value in plan.values.items() if value is None or value != _given(changes, name)]

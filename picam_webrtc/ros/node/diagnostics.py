@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from picam_webrtc.background import background
 from picam_webrtc.camera.capture import CaptureStatus
-from picam_webrtc.camera.figures import Figures, Level, judge
+from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.models import AUTO
-from picam_webrtc.ros.process.runtime import background
 from picam_webrtc.ros.topics.qos import OVERRIDABLE
 from picam_webrtc.settings import InferenceSettings
+from picam_webrtc.verdict import Level, Verdict
 
 PERIOD_S = 1.0
 DEPTH = 1
 """What is reported next says all that the report before it said."""
-LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
 METADATA = {
     "SensorTemperature": "Sensor temperature (°C)",
     "ExposureTime": "Exposure time (us)",
@@ -35,9 +35,9 @@ METADATA = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`level` is 0 for OK, 1 for WARN, 2 for ERROR."""
+    """A verdict, and the figures that it rests on."""
 
-    level: int
+    level: Level
     message: str
     values: Mapping[str, str]
 
@@ -72,7 +72,7 @@ async def diagnostics(node: Node, task: str, hardware_id: str, report: Callable[
 
 def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:
     return DiagnosticStatus(
-        level=LEVELS[report.level],
+        level=bytes([report.level]),
         name=name,
         message=report.message,
         hardware_id=hardware_id,
@@ -120,21 +120,21 @@ def inference_report(settings: InferenceSettings, figures: Snapshot) -> Report:
     return Report(level, message, values)
 
 
-def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> tuple[int, str]:
+def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> Verdict:
     if settings.transform == "none":
-        return 0, "frames pass through: transform is none"
+        return Level.OK, "frames pass through: transform is none"
     if not figures.model:
         missing = "no model has" if settings.model == AUTO else f"the model {settings.model} has not"
-        return 1, f"nothing is detected: {missing} been fetched"
+        return Level.WARN, f"nothing is detected: {missing} been fetched"
     if not settings.enabled:
-        return 0, "frames pass through: not enabled"
+        return Level.OK, "frames pass through: not enabled"
     if not figures.running:
-        return 0, "idle: nobody subscribes"
+        return Level.OK, "idle: nobody subscribes"
     if figures.last_failure:
-        return 2, f"frames pass through: {figures.last_failure}"
+        return Level.ERROR, f"frames pass through: {figures.last_failure}"
     if figures.rate_hz is not None and figures.rate_hz < settings.min_rate:
-        return 1, f"{figures.rate_hz:.1f} frames/s, fewer than min_rate {settings.min_rate:g}"
-    return 0, "detects"
+        return Level.WARN, f"{figures.rate_hz:.1f} frames/s, fewer than min_rate {settings.min_rate:g}"
+    return Level.OK, "detects"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

@@ -1,5 +1,7 @@
 """Memory of a process that lives long: an allocator fit for images thirty times a second, and nothing that piles up."""
 
+from __future__ import annotations  # for Pythons that are too old for the rest
+
 import ctypes
 import gc
 from typing import TYPE_CHECKING
@@ -38,14 +40,14 @@ def keep_what_is_loaded() -> None:
     gc.freeze()
 
 
-def tidy(node: "Node") -> None:
+def tidy(node: Node) -> None:
     """When no more images come for now; on the thread that spins `node`."""
     forget_destroyed(node)
     gc.collect()  # connections that have ended refer to themselves
     give_back()
 
 
-def forget_destroyed(node: "Node") -> None:
+def forget_destroyed(node: Node) -> None:
     """Free what rclpy keeps of subscriptions and timers that are gone: a weak reference to each that ever was."""
     entities = node.default_callback_group.entities
     entities.difference_update([entity for entity in tuple(entities) if entity() is None])

@@ -7,14 +7,15 @@ handling, and its spinning in the main thread without it, both leave processes t
 import asyncio
 import faulthandler
 import logging
+import os
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -23,7 +24,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.process import signals
+from picam_webrtc.ros.process import log_directory, signals
 from picam_webrtc.ros.process.memory import keep_what_is_loaded
 from picam_webrtc.ros.process.shared_memory import loaded_fast_dds, remove_orphans, use_profile
 
@@ -53,7 +54,7 @@ class Runtime:
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
-            raise PicamWebrtcError(f"ROS arguments: {_without_source_lines(error)}") from error
+            raise PicamWebrtcError(_why_not(_without_source_lines(error))) from error
         self._stack.callback(rclpy.try_shutdown)
         self.executor = SingleThreadedExecutor()
         self._thread = threading.Thread(target=_spin, args=(self.executor, self._ended), name="ros-spin", daemon=True)
@@ -157,21 +158,17 @@ def farewell_deadline() -> Iterator[None]:
         faulthandler.dump_traceback_later(FAREWELL_TIMEOUT_S, exit=True)
 
 
+def _why_not(said: str) -> str:
+    """Why rclpy.init refused, of which rcl has `said` that."""
+    if "initialize logging" not in said:
+        return f"ROS arguments: {said}"
+    reason = log_directory.fault(os.environ) or f"ROS cannot write its logs: {said}"
+    return f"{reason}; {log_directory.REMEDY}"
+
+
 def _without_source_lines(error: Exception) -> str:
     """rcl's message on one line, less the places in its source code that it appends."""
     return re.sub(r", at \S+:\d+", "", " ".join(str(error).split()))
-
-
-@asynccontextmanager
-async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """`work` as a task beside the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def prepare_process() -> list[str]:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,25 @@ COST = (
     "images and reliable ones get them some 40 ms late"
 )
 
+MORE_MEMORY = "give a container more (docker run --shm-size=256m, or --ipc=host), or launch with composed:=true"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """By what the user chose a transport: a `profile`, or names of transports; in a `variable` unless that is ""."""
+
+    profile: Path | None
+    variable: str = ""
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.variable}={self.value}" if self.variable else str(self.profile)
+
+    @property
+    def suffices(self) -> bool:
+        """Whether images get the memory that they need."""
+        return self.profile is not None and segment_bytes(self.profile) >= LEAST_SEGMENT_BYTES
+
 
 def loaded_fast_dds(libraries: Path = LOADED_LIBRARIES) -> FastDds | None:
     """The generation that this process has loaded; None where the middleware is another one."""
@@ -59,32 +79,34 @@ def loaded_fast_dds(libraries: Path = LOADED_LIBRARIES) -> FastDds | None:
 
 def use_profile(fast_dds: FastDds, ours: Path, shared_memory: Path = SHARED_MEMORY) -> list[str]:
     """Have Fast DDS read our profile unless the user chose a transport; what the user should know."""
-    chosen = _chosen_by_user(fast_dds, Path.cwd())
+    chosen = chosen_by_user(fast_dds, os.environ, Path.cwd())
     if chosen is None:
+        unread = [
+            f"{variable} is not read by this Fast DDS, which reads {fast_dds.profile_variables[0]}"
+            for variable in unread_variables(fast_dds, os.environ)
+        ]
         os.environ[fast_dds.profile_variables[0]] = str(ours)
-        return [*_unread(fast_dds), *shortage(ours, shared_memory)]
-    profile = next(filter(None, map(os.environ.get, fast_dds.profile_variables)), None)
-    if profile and segment_bytes(Path(profile)) >= LEAST_SEGMENT_BYTES:
-        return shortage(Path(profile), shared_memory)
+        return [*unread, *shortage(ours, shared_memory)]
+    if chosen.profile is not None and chosen.suffices:
+        return shortage(chosen.profile, shared_memory)
     return [f"{chosen} is left as it is; {COST}"]
 
 
-def _chosen_by_user(fast_dds: FastDds, directory: Path) -> str | None:
-    """By what the user chose a transport; None where nothing was chosen."""
-    for variable in (*fast_dds.profile_variables, TRANSPORTS_VARIABLE):
-        if os.environ.get(variable):
-            return f"{variable}={os.environ[variable]}"
+def chosen_by_user(fast_dds: FastDds, environment: Mapping[str, str], directory: Path) -> Choice | None:
+    """What is in force in a process that starts in `directory`; None where nothing was chosen."""
+    for variable in fast_dds.profile_variables:
+        if environment.get(variable):
+            return Choice(Path(environment[variable]), variable, environment[variable])
+    if environment.get(TRANSPORTS_VARIABLE):
+        return Choice(None, TRANSPORTS_VARIABLE, environment[TRANSPORTS_VARIABLE])
     file = directory / fast_dds.profile_file
-    return f"The Fast DDS profile {file}" if file.exists() else None
+    return Choice(file) if file.exists() else None
 
 
-def _unread(fast_dds: FastDds) -> list[str]:
-    """That a profile was named in a variable of the other generation's."""
-    return [
-        f"{variable} is not read by this Fast DDS, which reads {fast_dds.profile_variables[0]}"
-        for variable in PROFILE_VARIABLES
-        if variable not in fast_dds.profile_variables and os.environ.get(variable)
-    ]
+def unread_variables(fast_dds: FastDds, environment: Mapping[str, str]) -> list[str]:
+    """Those of the other generation's in which a profile was named."""
+    others = (name for name in PROFILE_VARIABLES if name not in fast_dds.profile_variables)
+    return [name for name in others if environment.get(name)]
 
 
 def remove_orphans(fast_dds: FastDds, directory: Path = SHARED_MEMORY) -> None:
@@ -109,18 +131,27 @@ def shortage(profile: Path, directory: Path = SHARED_MEMORY) -> list[str]:
     Fast DDS then complains about the platform and goes on by UDP. That is the state of a container with the 64 MB
     that Docker gives: enough for the first process only.
     """
-    try:
-        free = os.statvfs(directory)
-    except OSError:  # no Linux
-        return []
-    wanted_mb = segment_bytes(profile) * MANAGEMENT / MEBIBYTE
-    free_mb = free.f_bavail * free.f_frsize / MEBIBYTE
-    if free_mb >= wanted_mb:
+    free_mb, wanted_mb = free_megabytes(directory), wanted_megabytes(profile)
+    if free_mb is None or free_mb >= wanted_mb:
         return []
     return [
         f"{directory} has {free_mb:.0f} MB free and {wanted_mb:.0f} are needed: images come and go by UDP instead, "
-        "at more CPU; give a container more (docker run --shm-size=256m, or --ipc=host), or launch with composed:=true"
+        f"at more CPU; {MORE_MEMORY}"
     ]
+
+
+def free_megabytes(directory: Path = SHARED_MEMORY) -> float | None:
+    """Of shared memory; None where there is none (no Linux)."""
+    try:
+        space = os.statvfs(directory)
+    except OSError:
+        return None
+    return space.f_bavail * space.f_frsize / MEBIBYTE
+
+
+def wanted_megabytes(profile: Path) -> float:
+    """What each process takes of it for the segment that `profile` asks for."""
+    return segment_bytes(profile) * MANAGEMENT / MEBIBYTE
 
 
 def segment_bytes(profile: Path) -> int:

@@ -1,5 +1,7 @@
 """SIGINT and SIGTERM in the life of a process: at once while it loads, in order while it works, ignored at the end."""
 
+from __future__ import annotations  # for Pythons that are too old for the rest
+
 import os
 import signal
 from types import FrameType

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from picam_webrtc.ros.node.diagnostics import Report
 from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
+from picam_webrtc.verdict import Level, Verdict
 
 WINDOW_S = 5.0
 SILENCE_S = 2.0
@@ -63,8 +64,8 @@ class Feed:
 
 def network_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
     verdicts = [*(judge_feed(feed) for feed in feeds), *(_judge_publishing(one) for one in publishing)]
-    level = max((level for level, _ in verdicts), default=0)
-    complaints = [text for its_level, text in verdicts if its_level == level and level > 0]
+    level = max((level for level, _ in verdicts), default=Level.OK)
+    complaints = [text for its_level, text in verdicts if its_level == level > Level.OK]
     values: dict[str, str] = {}
     for feed in feeds:
         values[f"{feed.stream}: topic"] = feed.topic
@@ -75,21 +76,22 @@ def network_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot])
     return Report(level, "; ".join(complaints) or "everything gets through", values)
 
 
-def judge_feed(feed: Feed) -> tuple[int, str]:
-    """Level and message. Only what is watched is expected to come."""
+def judge_feed(feed: Feed) -> Verdict:
+    """Only what is watched is expected to come."""
     if not feed.watched:
-        return 0, "idle"
+        return Level.OK, "idle"
     if not feed.publishers:
-        return 1, f"nobody publishes {feed.topic}"
+        return Level.WARN, f"nobody publishes {feed.topic}"
     if feed.companion_rate * LEAST_SHARE > feed.rate:
         taken = f"{feed.companion} comes at {feed.companion_rate:.1f} Hz"
-        return 1, f"{feed.topic} comes at {feed.rate:.1f} Hz, while {taken}: {_advice(feed.topic)}"
+        return Level.WARN, f"{feed.topic} comes at {feed.rate:.1f} Hz, while {taken}: {_advice(feed.topic)}"
     if feed.rate < SLOW_HZ and LATE_S < feed.late_s < RECORDED_S:
         late = f"{feed.late_s:.1f} s late by this host's clock"
-        return 1, f"{feed.topic} comes at {feed.rate:.1f} Hz and {late}: {_advice(feed.topic)}"
+        return Level.WARN, f"{feed.topic} comes at {feed.rate:.1f} Hz and {late}: {_advice(feed.topic)}"
     if feed.silent_s > SILENCE_S:
-        return 1, f"{feed.topic} is published, but nothing has come for {feed.silent_s:.0f} s: {_advice(feed.topic)}"
-    return 0, "comes"
+        silent = f"nothing has come for {feed.silent_s:.0f} s"
+        return Level.WARN, f"{feed.topic} is published, but {silent}: {_advice(feed.topic)}"
+    return Level.OK, "comes"
 
 
 def _advice(topic: str) -> str:
@@ -99,7 +101,7 @@ def _advice(topic: str) -> str:
     return f"the network is too slow for raw pictures; show {coded}, see docs/fleet.md"
 
 
-def _judge_publishing(one: PublishSnapshot) -> tuple[int, str]:
+def _judge_publishing(one: PublishSnapshot) -> Verdict:
     if one.state is PublishState.LOST:
-        return 1, f"{one.stream} is not published: {one.error}"
-    return 0, str(one.state)
+        return Level.WARN, f"{one.stream} is not published: {one.error}"
+    return Level.OK, str(one.state)

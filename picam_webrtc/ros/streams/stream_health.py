@@ -6,8 +6,7 @@ from picam_webrtc.ros.node.diagnostics import Report
 from picam_webrtc.ros.streams.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnapshot
-
-OK, WARN, ERROR = 0, 1, 2
+from picam_webrtc.verdict import Level, Verdict
 
 
 def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot: SessionsSnapshot) -> Report:
@@ -15,10 +14,10 @@ def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot
     judged = [judge(settings, topic) for topic in topics.values()]
     lossy = [one for one in snapshot.viewers if one.loss is not None and one.loss > settings.loss_warning]
     if lossy:
-        judged.append((WARN, f"{len(lossy)} viewers lose more than {settings.loss_warning:.0%} of their packets"))
-    level, message = max(judged, default=(OK, "no streams"))
+        judged.append((Level.WARN, f"{len(lossy)} viewers lose more than {settings.loss_warning:.0%} of their packets"))
+    level, message = max(judged, default=(Level.OK, "no streams"))
     viewers = len(snapshot.viewers)
-    if level == OK:
+    if level == Level.OK:
         message = f"{viewers} viewers" if viewers else "idle: nobody watches"
     values = {"Viewers": str(viewers)}
     for stream in snapshot.streams:
@@ -28,12 +27,12 @@ def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot
     return Report(level, message, values)
 
 
-def judge(settings: WebRtcSettings, topic: StreamTopic) -> tuple[int, str]:
-    """Level and complaint of one stream's topic."""
+def judge(settings: WebRtcSettings, topic: StreamTopic) -> Verdict:
+    """One stream's topic; nothing is said of a good one."""
     silent_s = topic.silent_s
     if silent_s < settings.silence_warning:
-        return OK, ""
-    level = ERROR if silent_s >= settings.silence_error else WARN
+        return Level.OK, ""
+    level = Level.ERROR if silent_s >= settings.silence_error else Level.WARN
     if not topic.is_live():
         return level, f"no frames for {silent_s:.0f} s: nobody publishes {topic.topic}"
     remedy = "see whether its publisher runs; over a network take the compressed or the coded topic"

@@ -121,8 +121,9 @@ class StreamSet:
 
     def _add(self, name: str, topic: str) -> None:
         source = StreamTopic(self._node, topic, self._call_soon, self._local)
-        transform = "none" if self._topics else self.settings.transform
-        stream = Stream(name, self.settings, transform=transform, on_demand=source.demand, is_live=source.is_live)
+        stream = Stream(
+            name, self.settings, on_demand=source.demand, is_live=source.is_live, transform=source.transform
+        )
         source.stream = stream
         source.allow(self._allowed)
         self._topics[name] = source

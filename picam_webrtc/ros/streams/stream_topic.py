@@ -67,6 +67,12 @@ class StreamTopic:
     def is_live(self) -> bool:
         return bool(self._node.count_publishers(self.topic))
 
+    def transform(self) -> str:
+        """That of inference_node, which offers detections where it looks for any."""
+        pictures = _picture_topic(self.topic)
+        detects = pictures.endswith(PROCESSED) and self._node.count_publishers(detections_topic_of(pictures))
+        return "tflite" if detects else "none"
+
     @property
     def watched(self) -> bool:
         return self._wanted

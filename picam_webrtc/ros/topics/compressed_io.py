@@ -6,6 +6,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 
 from picam_webrtc.camera.compressed import Decompressor, video_decoder
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.topics.image_io import AdaptiveSubscription, OnFrame
@@ -65,15 +66,14 @@ class CompressedSubscription:
 
 def _run(node: Node, topic: str, backlog: Backlog, on_frame: OnFrame) -> None:
     """The thread's entry point."""
-    decompressor, complaint = Decompressor(), ""
+    decompressor = Decompressor()
+    complain = Complaint(lambda text: node.get_logger().error(f"{topic}: {text}"))
     while (messages := backlog.take()) is not None:
         for message in messages:
             try:
                 frame = decoded(message, decompressor)
             except ImageError as error:
-                if str(error) != complaint:  # once, not at 30 Hz
-                    complaint = str(error)
-                    node.get_logger().error(f"{topic}: {error}")
+                complain(error)
                 continue
             if frame is not None:
                 on_frame(frame)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.detection import Detections
 from picam_webrtc.detection_json import detections_from_json, detections_json
 from picam_webrtc.errors import MalformedDetections
@@ -30,9 +31,8 @@ class DetectionsSubscription:
 
     def __init__(self, node: Node, topic: str, on_detections: Callable[[Detections], None]) -> None:
         self._node = node
-        self._topic = topic
         self._on_detections = on_detections
-        self._complaint = ""
+        self._complain = Complaint(lambda text: node.get_logger().error(f"{topic}: {text}"))
         self._subscription = node.create_subscription(
             String, topic, self._on_message, reliable_qos(), qos_overriding_options=OVERRIDABLE
         )
@@ -44,9 +44,7 @@ class DetectionsSubscription:
         try:
             detections = detections_from_json(message.data)
         except MalformedDetections as error:
-            if str(error) != self._complaint:  # once, not at 30 Hz
-                self._complaint = str(error)
-                self._node.get_logger().error(f"{self._topic}: {error}")
+            self._complain(error)
             return
         self._on_detections(detections)
 

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
 from rclpy.node import Node
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import call_on_loop
-from picam_webrtc.ros.topics.qos import OVERRIDABLE, video_publisher_qos
+from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
+from picam_webrtc.ros.topics.qos import video_publisher_qos
 from picam_webrtc.ros.topics.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.fanout.stream import Stream
@@ -74,19 +74,16 @@ class EncodedTopic:
         self._loop = loop
         self._viewer: Viewer | None = None
         self._left = False
-        self._publisher: Any = None
+        self._publisher: GatedPublisher[Any] | None = None
 
     def open(self) -> None:
-        self._publisher = self._node.create_publisher(
-            self._messages.message_type,
-            self._name,
-            video_publisher_qos(),
-            event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
-            qos_overriding_options=OVERRIDABLE,
+        self._publisher = GatedPublisher(
+            self._node, self._messages.message_type, self._name, self._on_change, video_publisher_qos()
         )
 
-    def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
-        call_on_loop(self._loop, self._want, event.current_count > 0)
+    def _on_change(self) -> None:
+        if self._publisher is not None:
+            call_on_loop(self._loop, self._want, self._publisher.demanded)
 
     def _want(self, wanted: bool) -> None:
         """On the loop."""
@@ -99,8 +96,8 @@ class EncodedTopic:
             self._stream.unsubscribe()
 
     def _publish(self, frame: EncodedFrame) -> None:
-        message: Any = self._messages.make(frame, *self._header_of(frame.stamp_ns))
-        self._publisher.publish(message)
+        if self._publisher is not None:
+            self._publisher.publish(lambda: self._messages.make(frame, *self._header_of(frame.stamp_ns)))
 
     def leave(self) -> None:
         """On the loop: let go of the stream for good; to be followed by `close`."""
@@ -110,4 +107,4 @@ class EncodedTopic:
     def close(self) -> None:
         """On the thread that spins the node, or once that has ended."""
         if self._publisher is not None:
-            self._node.destroy_publisher(self._publisher)
+            self._publisher.close()

@@ -4,20 +4,21 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo, SubscriptionEventCallbacks
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
+from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.messages import frame_from_message, image_message
 from picam_webrtc.ros.topics.qos import (
     OVERRIDABLE,
     OVERRIDABLE_DEPTH,
     SUBSCRIPTION_DEPTH,
     image_subscription_qos,
-    reliable_qos,
 )
 
 OnFrame = Callable[[Frame], None]
@@ -58,60 +59,43 @@ class LocalTopics:
         with self._lock:
             consumers = self._consumers[topic] = change(self._consumers[topic])
             publisher = self._publishers.get(topic)
-            announce = publisher.set_consumers(consumers) if publisher is not None else None
-        if announce is not None:
-            announce()
+            if publisher is not None:
+                publisher.set_consumers(consumers)
+        if publisher is not None:
+            publisher.on_change()
 
 
 class ImagePublisher:
-    """One image topic. `on_demand(True)` when the first subscriber comes, `on_demand(False)` when the last goes.
+    """One image topic. `on_change()` whenever `demanded` may have changed.
 
     Messages are made only while somebody outside this process subscribes. `publish` may be called from
-    any thread; `on_demand` is called on the thread that spins the node, or on a local subscriber's.
+    any thread; `on_change` is called on the thread that spins the node, or on a local subscriber's.
     """
 
-    def __init__(self, node: Node, topic: str, local: LocalTopics, on_demand: Callable[[bool], None]) -> None:
-        self._node = node
+    def __init__(self, node: Node, topic: str, local: LocalTopics, on_change: Callable[[], None]) -> None:
+        self.on_change = on_change
         self._local = local
-        self._on_demand = on_demand
         self._consumers: tuple[OnFrame, ...] = ()
-        self._remote = 0
-        self._publisher = node.create_publisher(
-            Image,
-            topic,
-            reliable_qos(),
-            event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
-            qos_overriding_options=OVERRIDABLE,
-        )
-        self.topic: str = self._publisher.topic_name
+        self._remote = GatedPublisher(node, Image, topic, on_change)
+        self.topic = self._remote.topic
         local.add_publisher(self)
 
     @property
     def demanded(self) -> bool:
-        return self._remote > 0 or bool(self._consumers)
+        return self._remote.demanded or bool(self._consumers)
 
     def publish(self, frame: Frame) -> None:
         for consume in self._consumers:
             consume(frame)
-        if self._remote:
-            self._publisher.publish(image_message(frame))
+        self._remote.publish(lambda: image_message(frame))
 
-    def set_consumers(self, consumers: tuple[OnFrame, ...]) -> Callable[[], None]:
-        """For LocalTopics: the consumers in this process. To be followed by a call of what it returns."""
-        before, self._consumers = self.demanded, consumers
-        return lambda: self._announce(before)
-
-    def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
-        before, self._remote = self.demanded, event.current_count
-        self._announce(before)
-
-    def _announce(self, before: bool) -> None:
-        if self.demanded != before:
-            self._on_demand(self.demanded)
+    def set_consumers(self, consumers: tuple[OnFrame, ...]) -> None:
+        """For LocalTopics: the consumers in this process. To be followed by a call of `on_change`."""
+        self._consumers = consumers
 
     def close(self) -> None:
         self._local.remove_publisher(self)
-        self._node.destroy_publisher(self._publisher)
+        self._remote.close()
 
 
 class AdaptiveSubscription:
@@ -168,10 +152,8 @@ class ImageSubscription:
     """
 
     def __init__(self, node: Node, topic: str, local: LocalTopics, on_frame: OnFrame) -> None:
-        self._node = node
-        self._topic = topic
         self._on_frame = on_frame
-        self._complaint = ""
+        self._complain = Complaint(lambda text: node.get_logger().error(f"{topic}: {text}"))
         undo = local.consume(node.resolve_topic_name(topic), on_frame)
         self.close = undo or AdaptiveSubscription(node, Image, topic, self._on_message).close
 
@@ -179,8 +161,6 @@ class ImageSubscription:
         try:
             frame = frame_from_message(message)
         except ImageError as error:
-            if str(error) != self._complaint:  # once, not at 30 Hz
-                self._complaint = str(error)
-                self._node.get_logger().error(f"{self._topic}: {error}")
+            self._complain(error)
             return
         self._on_frame(frame)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import cv2
 
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame, Pixels
 from picam_webrtc.latest import NEWEST_ALONE, Latest
@@ -109,7 +110,7 @@ class _EncodeLoop:
         self._deliver = deliver
         self._running: tuple[RenditionEncoder, ...] = ()
         self._full: Pixels | None = None
-        self._last_complaint = ""
+        self._complain = Complaint(lambda text: logger.error("A frame cannot be streamed: %s", text))
 
     def turn(self, source: Source, renditions: tuple[RenditionEncoder, ...]) -> None:
         self.close_all_but(renditions)
@@ -119,13 +120,13 @@ class _EncodeLoop:
         try:
             full = self._converted(source.frame)
         except (ImageError, cv2.error) as error:
-            self._complain(str(error))
+            self._complain(error)
             return
         for rendition in renditions:
             try:
                 frames = rendition.encode(full, timestamp, source)
             except EncoderError as error:
-                self._complain(str(error))
+                self._complain(error)
                 continue
             for frame in frames:
                 if not self._deliver(frame):
@@ -143,9 +144,3 @@ class _EncodeLoop:
             self._full = i420.empty(*size)
         i420.convert(frame, self._full)
         return self._full
-
-    def _complain(self, text: str) -> None:
-        """Once, and not once a frame."""
-        if text != self._last_complaint:
-            logger.error("A frame cannot be streamed: %s", text)
-        self._last_complaint = text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 
+from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.latest import AsyncLatest
@@ -48,7 +49,7 @@ class JpegFeed:
         self._followers = 0
         self._picture: JpegPicture | None = None
         self._renewed = asyncio.Condition()
-        self._complaint = ""
+        self._complain = Complaint(lambda text: logger.error("A frame cannot be shown as a plain picture: %s", text))
 
     def put(self, frame: Frame) -> None:
         """From any thread, never blocks; with nobody following, the frame is let go of at once."""
@@ -92,15 +93,9 @@ class JpegFeed:
             try:
                 picture = await asyncio.to_thread(encode_jpeg, frame, self.quality)
             except (ImageError, JpegError, cv2.error) as error:
-                self._complain(str(error))
+                self._complain(error)
                 continue
             async with self._renewed:
                 self._picture = picture
                 self._renewed.notify_all()
             await asyncio.sleep(next_due - now())
-
-    def _complain(self, text: str) -> None:
-        """Once, and not once a frame."""
-        if text != self._complaint:
-            logger.error("A frame cannot be shown as a plain picture: %s", text)
-        self._complaint = text

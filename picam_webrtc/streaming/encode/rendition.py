@@ -1,4 +1,4 @@
-"""What is encoded of a stream: a codec and a rung of the quality ladder."""
+"""What is encoded of a stream: a codec and a rung of the encoding ladder."""
 
 from dataclasses import dataclass
 from enum import StrEnum

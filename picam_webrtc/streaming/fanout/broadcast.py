@@ -1,21 +1,16 @@
 """Fan-out of one stream's coded frames to its viewers, on the asyncio loop."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.streaming.encode.rendition import LOWEST, Codec, EncodedFrame, RenditionKey
+from picam_webrtc.streaming.fanout.history import History
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
-
-LONGEST_REPLAY_S = 0.3
-"""How old a key frame may be for a new viewer to start from it instead of from a new one."""
-HISTORY_FRAMES = 64
-"""Frames that are kept to be sent again: two seconds, longer than any viewer waits for a lost packet."""
 
 
 class EncodingControl(Protocol):
@@ -32,33 +27,6 @@ class EncodingControl(Protocol):
         """A rendition's share of the stream's bitrate [bit/s]."""
 
     def set_bitrate(self, key: RenditionKey, bitrate: int) -> None: ...
-
-
-class History:
-    """The newest key frame of a rendition and what followed it: for lost packets, and for viewers that join now."""
-
-    def __init__(self) -> None:
-        self._frames: deque[PacketizedFrame] = deque(maxlen=HISTORY_FRAMES)
-        self._since_s = 0.0
-
-    def add(self, frame: PacketizedFrame, now_s: float) -> None:
-        if frame.keyframe:
-            self._frames.clear()
-            self._since_s = now_s
-        self._frames.append(frame)
-
-    def replay(self, now_s: float) -> list[PacketizedFrame]:
-        """Everything since the key frame, or nothing where that is too long ago."""
-        fresh = self._frames and self._frames[0].keyframe and now_s - self._since_s <= LONGEST_REPLAY_S
-        return list(self._frames) if fresh else []
-
-    def packet(self, index: int) -> tuple[PacketizedFrame, int] | None:
-        """The frame that packet `index` of the rendition is of, and its number in there."""
-        for frame in reversed(self._frames):
-            if index >= frame.first_packet:
-                number = index - frame.first_packet
-                return (frame, number) if number < len(frame.payloads) else None
-        return None
 
 
 class Broadcast:
@@ -78,7 +46,7 @@ class Broadcast:
         return tuple(self._viewers)
 
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
-        """A new viewer, on full quality. Its first frame is a key frame: one just made, or one made for it."""
+        """A new viewer, on the rung `full`. Its first frame is a key frame: one just made, or one made for it."""
         viewer = Viewer(codec, outlet, self._control.request_keyframe, self._now_s)
         self._viewers[viewer] = None
         self._update_renditions()

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.frame import Frame
+from picam_webrtc.latest import AsyncInOrder
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.streaming.encode.clock import NANOSECONDS
 from picam_webrtc.streaming.encode.encoding_on_demand import EncodingOnDemand
@@ -14,7 +15,6 @@ from picam_webrtc.streaming.encode.jpeg import JpegFeed, JpegPicture
 from picam_webrtc.streaming.encode.rendition import LADDER, Codec, EncodedFrame
 from picam_webrtc.streaming.encode.rendition_encoder import RenditionEncoder
 from picam_webrtc.streaming.fanout.broadcast import Broadcast
-from picam_webrtc.streaming.fanout.detections_feed import DetectionsFeed
 from picam_webrtc.streaming.fanout.snapshot import NewestFrame, RenditionSnapshot, StreamSnapshot, ViewerSnapshot
 from picam_webrtc.streaming.fanout.viewer import Viewer
 from picam_webrtc.streaming.rtp.outlet import Outlet
@@ -22,12 +22,17 @@ from picam_webrtc.streaming.rtp.payloads import Packetizer
 
 logger = logging.getLogger(__name__)
 
+LOGGED_TRANSFORM = {"tflite": "tfLite"}
+MOST_DETECTIONS = 16
+"""On their way to the loop; those that come while it is further behind are worth nothing."""
+
 
 class Stream:
     """Created anywhere; used by `Sessions` on the loop, but for `push`, which any thread may call.
 
     `on_demand(True)` is called on the loop when the first viewer needs frames, `on_demand(False)` when the last
-    has gone. `is_live` says whether there is anybody who could send frames.
+    has gone. `is_live` says whether there is anybody who could send frames, `transform` what became of them before they
+    came, as inference_node's parameter of that name does.
     """
 
     def __init__(
@@ -35,13 +40,13 @@ class Stream:
         name: str,
         settings: WebRtcSettings,
         *,
-        transform: str,
         on_demand: Callable[[bool], None],
         is_live: Callable[[], bool],
+        transform: Callable[[], str] = lambda: "none",
     ) -> None:
         self.name = name
         self.is_live = is_live
-        self._transform = {"tflite": "tfLite"}.get(transform, transform)
+        self._transform = transform
         self._on_demand = on_demand
         self._subscribers = 0
         self._track_announced = False
@@ -49,7 +54,7 @@ class Stream:
         self._broadcast = Broadcast(self._encoding, adaptive=settings.adaptive)
         self._packetizer = Packetizer()
         self._jpeg = JpegFeed(settings.mjpeg_frame_rate, settings.mjpeg_quality)
-        self._detections: DetectionsFeed | None = None
+        self._detections: AsyncInOrder[Detections] | None = None
         self._inference_ns = 0
         self._newest: EncodedFrame | None = None
 
@@ -78,7 +83,8 @@ class Stream:
     def subscribe(self) -> None:
         """One more session needs the stream's shared track; to be paired with `unsubscribe`."""
         if not self._track_announced:
-            logger.info("PiCameraTrack initialized with transform: %s", self._transform)
+            transform = self._transform()
+            logger.info("PiCameraTrack initialized with transform: %s", LOGGED_TRANSFORM.get(transform, transform))
             self._track_announced = True
         logger.info("Subscribing a new track to the relay")
         self._need(+1)
@@ -100,7 +106,8 @@ class Stream:
     def join(self, codec: Codec, outlet: Outlet) -> Viewer:
         """A subscriber has connected: send it frames from a key frame on."""
         if self._detections is None:
-            self._detections = DetectionsFeed(asyncio.get_running_loop(), self._broadcast.send_detections)
+            loop = asyncio.get_running_loop()
+            self._detections = AsyncInOrder(loop, self._broadcast.send_detections, MOST_DETECTIONS)
         return self._broadcast.join(codec, outlet)
 
     def leave(self, viewer: Viewer) -> None:

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from picam_webrtc.streaming.encode.rendition import FULL, LADDER, LOWEST, Codec, RenditionKey
 from picam_webrtc.streaming.fanout.adaptation import CRUSHING_LOSS, Adaptation
+from picam_webrtc.streaming.fanout.history import History
 from picam_webrtc.streaming.rtp.outlet import Outlet
 from picam_webrtc.streaming.rtp.payloads import PacketizedFrame
 from picam_webrtc.streaming.rtp.reports import Report
@@ -26,13 +26,6 @@ FILLED = 0.83
 """Of its bitrate, by an encoder that would need more, now and then at least while that rises. A picture at rest stays
 below: its receiver estimates half as much again as it is sent, and the margin leaves 0.78.
 """
-
-
-class PacketHistory(Protocol):
-    """The packets of a rendition since its last key frame."""
-
-    def packet(self, index: int) -> tuple[PacketizedFrame, int] | None:
-        """The frame that packet is of, and its number in there."""
 
 
 @dataclass(slots=True)
@@ -81,7 +74,7 @@ class Viewer:
         self.sent_bitrate = 0.0
         self.adaptation = Adaptation([rung.bitrate_share for rung in LADDER], self.joined_s)
         self.budget = RetransmissionBudget(self.joined_s)
-        self._history: PacketHistory | None = None
+        self._history: History | None = None
         self._ask_keyframe = ask_keyframe
         self._now_s = now_s
         self._allowance = KeyframeAllowance(self.joined_s)
@@ -91,7 +84,7 @@ class Viewer:
         self._drained_at_s = 0.0
         self._measured = self.joined_s, 0
 
-    def take(self, frame: PacketizedFrame, history: PacketHistory) -> None:
+    def take(self, frame: PacketizedFrame, history: History) -> None:
         """Pass on a frame of any rendition, if it is one for this viewer."""
         if frame.keyframe and frame.key == self.wanted != self.rendition:
             self.rendition = self.wanted

@@ -190,7 +190,8 @@ class Publisher:
     async def _stay(self, session: PublishedSession) -> None:
         now_s = connected_s = self._timing.now_s()
         silence = SilenceWatch(self._silence_limit_s, now_s)
-        readers = ReaderWatch(self._count, session, now_s) if self._count is not None else None
+        count = self._count
+        readers = ReaderWatch(count, session.pause, session.resume, now_s) if count is not None else None
         self._state = PublishState.PUBLISHING
         session.resume()
         while True:

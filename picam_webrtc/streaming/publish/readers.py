@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -15,12 +15,6 @@ TIMEOUT = aiohttp.ClientTimeout(3.0)
 POLL_S = 1.0
 PAUSE_AFTER_S = 10.0
 """How long nobody may have read before a stream is paused; servers want to see packets at first, too."""
-
-
-class Pausable(Protocol):
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 async def count_readers(http: aiohttp.ClientSession, url: URL, headers: dict[str, str]) -> int | None:
@@ -45,13 +39,19 @@ def readers_in(document: Any) -> int | None:
 
 
 class ReaderWatch:
-    """Pauses a session that nobody has read for a while, and resumes it for the first reader."""
+    """Calls `pause` when nobody has read for a while, and `resume` for the first reader."""
 
-    def __init__(self, count: Callable[[], Awaitable[int | None]], session: Pausable, now_s: float) -> None:
+    def __init__(
+        self,
+        count: Callable[[], Awaitable[int | None]],
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+        now_s: float,
+    ) -> None:
         self.readers: int | None = None
         self.paused = False
         self._count = count
-        self._session = session
+        self._pause, self._resume = pause, resume
         self._read_s = self._polled_s = now_s
 
     async def follow(self, now_s: float) -> None:
@@ -64,4 +64,4 @@ class ReaderWatch:
         paused = now_s - self._read_s >= PAUSE_AFTER_S
         if paused != self.paused:
             self.paused = paused
-            (self._session.pause if paused else self._session.resume)()
+            (self._pause if paused else self._resume)()

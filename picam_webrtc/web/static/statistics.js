@@ -21,7 +21,7 @@ export const FIGURES = Object.freeze({
 /**
  * @typedef {object} Sample
  * @property {Record<string, number>} figures by the names of FIGURES; NaN where unknown
- * @property {string} rendition such as "1280×720 H264"
+ * @property {string} format such as "1280×720 H264"
  */
 
 /** Differences between two reports of one connection. */
@@ -42,7 +42,7 @@ export class StatisticsSampler {
     this.#peer = peer;
     this.#last = inbound;
     if (!last || inbound.timestamp <= last.timestamp) return null;
-    return { figures: figuresOf(inbound, last, report), rendition: renditionOf(inbound, report) };
+    return { figures: figuresOf(inbound, last, report), format: formatOf(inbound, report) };
   }
 }
 
@@ -61,7 +61,7 @@ function figuresOf(inbound, last, report) {
   };
 }
 
-function renditionOf(inbound, report) {
+function formatOf(inbound, report) {
   const codec = report.find(({ id }) => id === inbound.codecId)?.mimeType?.split("/")[1] ?? "";
   return `${inbound.frameWidth ?? "?"}×${inbound.frameHeight ?? "?"} ${codec}`.trim();
 }

@@ -56,7 +56,7 @@ export class StatisticsPanel {
       plot.add(figures[name]);
     }
     const rendition = this.#viewer?.rendition;
-    this.#find("#rendition").textContent = rendition ? `${sample.rendition}, ${rendition}` : sample.rendition;
+    this.#find("#rendition").textContent = rendition ? `${sample.format}, ${rendition}` : sample.format;
   }
 
   #showLatency(latency) {

@@ -9,13 +9,14 @@ from rclpy.node import Node
 from picam_webrtc.ros import composed
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.verdict import Level
 from picam_webrtc_test.ros.support import running_loop, running_node, wait_until
 
 REPORTS = {"camera_node: frames", "inference_node: inference", "webrtc_node: network", "webrtc_node: streams"}
 
 
 def test_a_report_that_fails_is_told_and_the_next_ones_come(capfd: pytest.CaptureFixture[str]) -> None:
-    reports = iter([Report(0, "well", {}), Report(0, "well again", {})])
+    reports = iter([Report(Level.OK, "well", {}), Report(Level.OK, "well again", {})])
     calls: list[int] = []
     heard: list[str] = []
 

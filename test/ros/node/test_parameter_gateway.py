@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from picam_webrtc.camera.control_set import ControlSet, Plan
+from picam_webrtc.camera.control_set import ControlSet
 from picam_webrtc.camera.controls import controls_of
 from picam_webrtc.errors import ParameterError
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
@@ -45,13 +45,9 @@ async def test_a_change_reaches_the_node_in_its_own_type() -> None:
 
 
 async def test_a_control_that_is_not_set_is_described_with_its_type_and_can_be_set() -> None:
-    class Camera:
-        def apply(self, plan: Plan) -> None:
-            controls.commit(plan)
-
     controls = ControlSet(controls_of(IMX708_CONTROLS, {}))
     with running_node("camera") as (runtime, node):
-        ControlParameters(node, Camera(), controls)
+        ControlParameters(node, controls.commit, controls)
         runtime.spin()
         gateway = RosParameterGateway(node, ["camera"])
         (described,) = await gateway.describe()

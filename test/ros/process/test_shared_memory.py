@@ -117,6 +117,16 @@ def test_a_profile_in_the_working_directory_is_left_alone(untouched: Path, fast_
 
 @generations
 @pytest.mark.parametrize(("size", "is_told"), [(1 << 20, True), (16 << 20, False)], ids=["small", "large enough"])
+def test_a_profile_in_the_working_directory_is_measured(
+    untouched: Path, fast_dds: FastDds, size: int, is_told: bool
+) -> None:
+    untouched.with_name(fast_dds.profile_file).write_text(f"<segment_size>{size}</segment_size>")
+
+    assert len(use_profile(fast_dds, untouched, untouched.parent)) == is_told
+
+
+@generations
+@pytest.mark.parametrize(("size", "is_told"), [(1 << 20, True), (16 << 20, False)], ids=["small", "large enough"])
 def test_a_profile_of_the_users_own_is_kept_and_its_cost_is_said_where_it_has_one(
     untouched: Path, monkeypatch: pytest.MonkeyPatch, fast_dds: FastDds, size: int, is_told: bool
 ) -> None:

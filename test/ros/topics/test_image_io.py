@@ -24,7 +24,7 @@ def subscribe(node: Node, taken: list[Frame]) -> ImageSubscription:
 def test_a_local_subscriber_gets_the_very_same_frame() -> None:
     with running_node("same") as (_, node):
         local, taken, demand = LocalTopics(), list[Frame](), list[bool]()
-        publisher = ImagePublisher(node, "image_raw", local, demand.append)
+        publisher = ImagePublisher(node, "image_raw", local, lambda: demand.append(publisher.demanded))
         subscription = ImageSubscription(node, "image_raw", local, taken.append)
 
         publisher.publish(FRAME)
@@ -38,7 +38,7 @@ def test_a_local_subscriber_gets_the_very_same_frame() -> None:
 def test_a_subscriber_elsewhere_is_noticed_served_and_missed() -> None:
     with running_node("remote") as (runtime, node):
         demand, taken = list[bool](), list[Image]()
-        publisher = ImagePublisher(node, "image_raw", LocalTopics(), demand.append)
+        publisher = ImagePublisher(node, "image_raw", LocalTopics(), lambda: demand.append(publisher.demanded))
         runtime.spin()
 
         subscription = node.create_subscription(Image, "image_raw", taken.append, 10)

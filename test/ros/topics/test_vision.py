@@ -46,7 +46,7 @@ def model(tmp_path: Path) -> str:
 def camera() -> Iterator[Callable[[], None]]:
     """A node that publishes `image_raw`; gives the function that sends a picture."""
     with running_node("camera") as (runtime, node):
-        publisher = ImagePublisher(node, "image_raw", LocalTopics(), lambda _: None)
+        publisher = ImagePublisher(node, "image_raw", LocalTopics(), lambda: None)
         runtime.spin()
         frame = Frame(np.zeros((64, 64, 3), np.uint8), "bgr8", STAMP_NS, "an_optical_frame")
         yield lambda: publisher.publish(frame)

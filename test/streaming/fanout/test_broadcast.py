@@ -1,7 +1,8 @@
 """Viewers share what is encoded; what nobody needs is not encoded."""
 
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
-from picam_webrtc.streaming.fanout.broadcast import HISTORY_FRAMES, Broadcast
+from picam_webrtc.streaming.fanout.broadcast import Broadcast
+from picam_webrtc.streaming.fanout.history import HISTORY_FRAMES
 from picam_webrtc.streaming.rtp.reports import Report
 from picam_webrtc_test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded
 

@@ -1,7 +1,7 @@
 """A viewer starts, switches and recovers at key frames only."""
 
 from picam_webrtc.streaming.encode.rendition import Codec, RenditionKey
-from picam_webrtc.streaming.fanout.broadcast import History
+from picam_webrtc.streaming.fanout.history import History
 from picam_webrtc.streaming.fanout.viewer import DRAIN_S, KEYFRAME_ALLOWANCE, Viewer
 from picam_webrtc.streaming.rtp.reports import Report
 from picam_webrtc_test.streaming.fakes import H264_FULL, FakeControl, FakeOutlet, FakeTime, coded

@@ -9,7 +9,7 @@ import pylibsrtp
 import pytest
 from aiortc.rtp import RtpPacket, unwrap_rtx
 
-from picam_webrtc.streaming.fanout.broadcast import History
+from picam_webrtc.streaming.fanout.history import History
 from picam_webrtc.streaming.rtp import srtp
 from picam_webrtc.streaming.rtp.header import ExtensionLayout, RtpParameters
 from picam_webrtc.streaming.rtp.outlet import RtpOutlet, SendBuffers
