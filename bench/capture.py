@@ -30,7 +30,11 @@ def own(tree: Path, frames: int) -> dict[str, Any]:
 
 
 def served(tree: Path, frames: int) -> dict[str, Any]:
-    capture_process = command_in(tree, "python3", "-I", "picam_webrtc_test/picamera2/serve.py")
+    capture_process = [
+        "env",
+        "WITHOUT_ROS=yes",
+        *command_in(tree, "python3", "-I", "picam_webrtc_test/picamera2/serve.py"),
+    ]
     return reading([sys.executable, "-m", "bench.capture_reader", str(frames), *capture_process])
 
 

@@ -1,5 +1,6 @@
 """The files in deploy/, as far as they can be held without a service manager and a container's."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -74,4 +75,7 @@ def test_the_image_is_built_from_files_that_there_are(service: dict[str, Any]) -
     sources = re.findall(r"^COPY (\S+) ", dockerfile.read_text(), re.MULTILINE)
 
     assert sources == ["."]
-    assert (context / "setup.py").is_file()
+    for program in ("install.sh", "resource/executables/picam_webrtc"):
+        assert f"/opt/picam_webrtc/{program}" in dockerfile.read_text()
+        assert os.access(context / program, os.X_OK)
+    assert service["command"][0] == "/opt/picam_webrtc/resource/executables/picam_webrtc"

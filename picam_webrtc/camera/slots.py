@@ -21,11 +21,12 @@ from picam_webrtc.frame import Pixels
 from picam_webrtc.settings import MOST_HEIGHT, MOST_WIDTH
 
 SLOTS = 16
-"""The free one with the lowest number is used next: memory is taken for as many as were in use at once, and a slot that
-came back is still in the processor's cache."""
+"""Memory is taken for as many as were in use at once: the free one with the lowest number is used next."""
 MOST_HELD = 12
 """Of a stream's slots; of a picture beyond them camera_node makes a copy, so that the camera never waits for whoever
 keeps pictures."""
+RETURNED_TOGETHER = 4
+"""A message for each would cost more than the memory that waits for it."""
 F_SEAL_FUTURE_WRITE = 0x10
 """fcntl.h, Linux 5.1: who has mapped the memory writes on, nobody else begins to."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | F_SEAL_FUTURE_WRITE
@@ -118,7 +119,9 @@ class SlotMapping:
         return pixels
 
     def returned(self) -> Iterable[int]:
-        """The slots that nobody has looked at since the last call, to be given back."""
+        """The slots that nobody looks at any more, to be given back: several at once, or at once when few are left."""
+        if len(self._dropped) < RETURNED_TOGETHER and len(self._leased) <= SLOTS // 2:
+            return
         while self._dropped:
             slot = self._dropped.popleft()
             self._leased.remove(slot)

@@ -66,7 +66,7 @@ def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
         return value
     if kind in NAMES:
         name = NAMES[kind]
-        return {name: {field: pack(getattr(value, field), lend) for field in FIELDS[name]}}
+        return {name: _packed({field: getattr(value, field) for field in FIELDS[name]}, lend)}
     match value:
         case dict():
             return _packed_mapping(value, lend)
@@ -87,9 +87,13 @@ def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
     raise TypeError(f"{kind.__name__} has no place in the protocol of the capture process")
 
 
+def _packed(values: Mapping[str, Any], lend: Callable[[Pixels], Any]) -> dict[str, Any]:
+    return {name: one if type(one) in PLAIN else pack(one, lend) for name, one in values.items()}
+
+
 def _packed_mapping(value: Mapping[Any, Any], lend: Callable[[Pixels], Any]) -> Any:
     if all(type(key) is str for key in value):
-        return {"dict": {key: one if type(one) in PLAIN else pack(one, lend) for key, one in value.items()}}
+        return {"dict": _packed(value, lend)}
     return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
 
 
@@ -109,7 +113,7 @@ def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
         return _instance(name, content, take)
     match name:
         case "dict":
-            return {key: one if type(one) in PLAIN else unpack(one, take) for key, one in content.items()}
+            return _unpacked(content, take)
         case "tuple":
             return tuple([unpack(one, take) for one in content])
         case "set":
@@ -125,9 +129,13 @@ def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
     return CLASSES[name](content)
 
 
+def _unpacked(content: Mapping[str, Any], take: Callable[[Any], Pixels]) -> dict[str, Any]:
+    return {name: one if type(one) in PLAIN else unpack(one, take) for name, one in content.items()}
+
+
 def _instance(name: str, content: Any, take: Callable[[Any], Pixels]) -> Any:
     names = FIELDS[name]
-    values = {field: unpack(one, take) for field, one in content.items() if field in names}
+    values = _unpacked({field: one for field, one in content.items() if field in names}, take)
     for field, wanted in CHECKED[name]:
         value = values.get(field, MISSING)
         if type(value) is not wanted and value is not MISSING and not (wanted is float and type(value) is int):

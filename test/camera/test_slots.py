@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from picam_webrtc.camera.slots import MOST_HELD, SEALS, SLOTS, SlotMapping, SlotPool
+from picam_webrtc.camera.slots import MOST_HELD, RETURNED_TOGETHER, SEALS, SLOTS, SlotMapping, SlotPool
 from picam_webrtc.errors import CameraError
 
 SHAPE = (48, 64, 3)
@@ -82,6 +82,8 @@ def test_a_mapping_for_reading_does_not_become_one_for_writing(pool: SlotPool) -
 
 def test_a_slot_is_used_again_when_it_has_come_back(pool: SlotPool) -> None:
     mapping = SlotMapping(pool.descriptor, SHAPE)
+    for _ in range(RETURNED_TOGETHER - 1):
+        mapping.lease(lent(pool, 0))
     slot = lent(pool, 1)
     row = mapping.lease(slot)[3, :, 1]  # any view keeps it
     gc.collect()
@@ -90,9 +92,17 @@ def test_a_slot_is_used_again_when_it_has_come_back(pool: SlotPool) -> None:
     assert (row == 1).all()
 
     del row
-    assert list(mapping.returned()) == [slot]
+    assert list(mapping.returned()) == [0, 1, 2, slot]
     pool.give_back(slot)
     assert lent(pool, 3) == slot
+
+
+def test_slots_are_given_back_at_once_where_few_are_left(pool: SlotPool) -> None:
+    mapping = SlotMapping(pool.descriptor, SHAPE)
+    kept = [mapping.lease(lent(pool, 0)) for _ in range(SLOTS // 2)]
+    mapping.lease(lent(pool, 1))
+
+    assert list(mapping.returned()) == [len(kept)]
 
 
 def test_a_picture_that_was_taken_and_not_lent_costs_no_slot(pool: SlotPool) -> None:

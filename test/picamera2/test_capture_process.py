@@ -34,8 +34,8 @@ FRAME_RATE = 30.0
 
 def tree_command(tree: Path, fault_file: Path | None = None) -> tuple[str, ...]:
     """A capture process in the tree, whose environment is that of `enter-tree`."""
-    fault = ("env", f"VIRTUAL_CAMERA_FAULT_FILE={fault_file}") if fault_file else ()
-    return (*fault, *command_in(tree, "python3", "-I", SERVE))
+    fault = [f"VIRTUAL_CAMERA_FAULT_FILE={fault_file}"] if fault_file else []
+    return ("env", "WITHOUT_ROS=yes", *fault, *command_in(tree, "python3", "-I", SERVE))
 
 
 @pytest.fixture
