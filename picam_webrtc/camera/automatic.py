@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S = 5.0
 """How often the camera is looked for while the test pattern is shown."""
+REST_AFTER_LOOK = 10
+"""Times as long as a look took: one for which a capture process must start takes seconds on a small machine."""
 
 
 class Camera(Protocol):
@@ -34,7 +36,7 @@ class Camera(Protocol):
 
 
 class AutomaticSource:
-    """Looks for the camera each time that it is opened, and every LOOK_INTERVAL_S while it shows the test pattern.
+    """Looks for the camera each time that it is opened, and every LOOK_INTERVAL_S or so while it shows the test pattern.
 
     Without a `pattern` an opening fails until there is a camera.
     """
@@ -106,11 +108,14 @@ class AutomaticSource:
         """Whether there is a camera, now or since earlier."""
         if self._camera is not None:
             return True
-        self._look_ns = self._clock.monotonic_ns() + int(LOOK_INTERVAL_S * NS_PER_S)
+        begin_ns = self._clock.monotonic_ns()
         try:
             self._camera = self._find()
         except (CameraError, SettingError) as error:
             self._missing = str(error)
+            end_ns = self._clock.monotonic_ns()
+            rest_ns = max(int(LOOK_INTERVAL_S * NS_PER_S), REST_AFTER_LOOK * (end_ns - begin_ns))
+            self._look_ns = end_ns + rest_ns
             return False
         logger.info("The camera has come: %s", self._camera)
         return True

@@ -67,6 +67,23 @@ def test_the_camera_is_looked_for_while_the_test_pattern_is_shown_and_taken_when
     assert set(robot.frame_ids(1)) == {"camera_optical_frame"}
 
 
+def test_a_look_that_takes_long_is_taken_less_often() -> None:
+    robot = Robot()
+    look_ns, rests_ns = 2 * 10**9, list[int]()
+
+    def find() -> Picamera2Source:
+        rests_ns.append(robot.clock.now_ns)
+        robot.clock.sleep_ns(look_ns)
+        return robot.find()
+
+    source = AutomaticSource(find, TestPatternSource(SETTINGS, robot.clock), "", robot.clock)
+    source.open()
+    while len(rests_ns) < 2:
+        source.read(0.1)
+
+    assert (rests_ns[1] - rests_ns[0] - look_ns) / 1e9 == pytest.approx(20, abs=0.1)
+
+
 def test_a_camera_that_has_come_is_opened_next_time_and_nothing_else() -> None:
     robot = Robot()
     robot.source.open()
