@@ -18,7 +18,7 @@ KEPT_PREFIXES = ("LC_", "LIBCAMERA_")
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 KILL_TIMEOUT_S = 1.0
 """How long the kernel may take to end a killed process; longer where a driver does not let go."""
-DEATH_S = 0.2
+DEATH_S = 1.0
 """Between the end of a process' connection and that of the process."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from picam_webrtc.camera.capture_service import CaptureService
+from picam_webrtc.camera.capture_service import ENGINE, CaptureService
 from picam_webrtc.camera.control_set import Plan
 from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, close_all
@@ -21,6 +21,14 @@ from picam_webrtc_test.camera.fakes import TIMEOUT_S
 SETTINGS = {"source": "picamera2", "width": 64, "height": 64}
 MAKE = {"settings": SETTINGS, "level": logging.WARNING}
 OPEN: dict[str, Any] = {"controls": None, "known": {}}
+
+
+@pytest.fixture(autouse=True)
+def _level_of_this_process() -> Iterator[None]:
+    """The service takes the level that camera_node logs at; here it runs beside other tests."""
+    level = ENGINE.level
+    yield
+    ENGINE.setLevel(level)
 
 
 class Client:
