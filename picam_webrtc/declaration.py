@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from picam_webrtc.errors import SettingError
 
@@ -88,3 +88,10 @@ def _range_text(param: Param) -> str:
     if param.maximum is None:
         return f"at least {param.minimum:g}"
     return f"from {param.minimum:g} to {param.maximum:g}"
+
+
+Managed = Annotated[
+    bool,
+    Param("wait for lifecycle transitions (configure, activate) instead of starting at once", read_only=True),
+]
+"""A parameter that all nodes have."""

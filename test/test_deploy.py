@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from picam_webrtc.settings import CAPTURE_SOCKET
+from picam_webrtc.camera_settings import CAPTURE_SOCKET
 from picam_webrtc_test.camera.capture_listener import FIRST_PASSED
 
 ROOT = Path(__file__).parents[1]

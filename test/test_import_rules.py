@@ -9,7 +9,18 @@ import pytest
 from picam_webrtc_test.imports import MODULES, PACKAGE, ROS, imports_of, matches
 
 GROUND_FLOOR = {
-    *("frame", "view", "color", "detection", "declaration", "settings", "errors", "latest", "detection_json"),
+    *(
+        "frame",
+        "view",
+        "color",
+        "detection",
+        "declaration",
+        "settings",
+        "camera_settings",
+        "errors",
+        "latest",
+        "detection_json",
+    ),
     *("background", "complaint", "dependencies", "private_members", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 NODES = ("camera_node", "inference_node", "webrtc_node", "picam_webrtc")
 SHARED = ("package.xml", "launch/picam_webrtc.launch.py", "config/fastdds.xml", "config/example.yaml")
 EXECUTABLES = sorted(file for file in (ROOT / "resource/executables").iterdir() if not file.suffix)
-WRONG = "--ros-args -p source:=webcam -p transform:=webcam"
+WRONG = "--ros-args -p source:=webcam -p transform:=webcam -p tls:=webcam"
 BUILD_TIMEOUT_S = 110
 SHELL_PATH = "/usr/bin:/bin"
 """Of a shell in which no environment is activated."""

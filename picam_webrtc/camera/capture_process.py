@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from picam_webrtc.camera.protocol import Deadline, Link
+from picam_webrtc.camera_settings import CAPTURE_SOCKET
 from picam_webrtc.errors import CameraError
-from picam_webrtc.settings import CAPTURE_SOCKET
 
 SERVE = Path(__file__).with_name("serve.py")
 KEPT_VARIABLES = ("HOME", "LANG", "TZ", "XDG_RUNTIME_DIR")

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from picam_webrtc.camera.capture_process import NoPicamera2, Service, Spawned, Way, spawned
 from picam_webrtc.camera.picamera2_library import CameraLibrary, installed_library
+from picam_webrtc.camera_settings import CAPTURE_SOCKET, CameraSettings
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.settings import CAPTURE_SOCKET, CameraSettings
 
 T = TypeVar("T")
 

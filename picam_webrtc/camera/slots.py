@@ -16,9 +16,9 @@ from math import prod
 import numpy as np
 
 from picam_webrtc.camera.buffers import BufferPool
+from picam_webrtc.camera_settings import MOST_HEIGHT, MOST_WIDTH
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Pixels
-from picam_webrtc.settings import MOST_HEIGHT, MOST_WIDTH
 
 SLOTS = 16
 """Memory is taken for as many as were in use at once: the free one with the lowest number is used next."""

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from picam_webrtc.camera_settings import CAPTURE_SOCKET, CameraSettings
 from picam_webrtc.dependencies import is_there
 from picam_webrtc.doctor.children import Answer, Answers, Step
 from picam_webrtc.doctor.finding import Finding, broken, ok, unknown, warning
-from picam_webrtc.settings import CAPTURE_SOCKET, CameraSettings
 
 SYSTEM_PYTHON = Path(CameraSettings().camera_python)
 DEVICES = ("video*", "media*")

@@ -14,7 +14,7 @@ from picam_webrtc_test.pipeline import ROOT, NodeProcess, ros_arguments
 
 SCRIPTS = ROOT / "test" / "install"
 TREES = Path(os.environ.get("PICAM_WEBRTC_TREES") or Path.home() / ".cache" / "picam_webrtc" / "trees")
-MAKING_TIMEOUT_S = 600
+MAKING_TIMEOUT_S = 900  # two to three minutes on a machine of its own
 COMMAND_TIMEOUT_S = 110
 
 

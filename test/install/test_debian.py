@@ -24,7 +24,7 @@ SYSTEMS_OWN = {
     "trixie": {"numpy": "2.2.4", "cv2": "4.10.0", "av": "14.2.0", "aiohttp": "3.11.16"},
 }
 """Debian release → Python modules of its own packages, with their versions."""
-ROS_IS_IN = {"bookworm": "/root/ros2_ws/src/picam_webrtc/.venv/", "trixie": "/opt/ros/jazzy/"}
+ROS_IS_IN = {"bookworm": "/srv/ros2_ws/src/picam_webrtc/.venv/", "trixie": "/opt/ros/jazzy/"}
 FRAMES = 30
 RESULT_TIMEOUT_S = 30.0
 
