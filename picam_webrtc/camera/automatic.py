@@ -36,7 +36,7 @@ class Camera(Protocol):
 
 
 class AutomaticSource:
-    """Looks for the camera each time that it is opened, and every LOOK_INTERVAL_S or so while it shows the test pattern.
+    """Looks for the camera at each opening, and every LOOK_INTERVAL_S or so while it shows the test pattern.
 
     Without a `pattern` an opening fails until there is a camera.
     """
