@@ -1,5 +1,10 @@
 """Images by ImagePublisher and ImageSubscription, one side of them: for bench.topics."""
 
+# ruff: noqa: E402 - the allocator of an executable (entry.py) has to be ahead of rclpy
+from picam_webrtc.ros.process.memory import keep_image_buffers
+
+keep_image_buffers()
+
 import threading
 import time
 
