@@ -35,7 +35,7 @@ def there(value: Any) -> Any:
         ((0, 0, 64, 64),),
         {"Configured": {"ScalerCrop": (1, 2, 3, 4)}, "empty": {}},
         {0: "AfModeManual", 1: "AfModeAuto"},
-        {"AwbEnable", "Contrast"},
+        pytest.param({"AwbEnable", "Contrast"}, id="a set"),
         Kind.RECTANGLES,
         CameraInfo(1, "/base/i2c", "imx708"),
         SensorMode((1536, 864), 10, "SRGGB10_CSI2P", 120.13, (768, 432, 3072, 1728)),
