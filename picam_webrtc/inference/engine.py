@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol, Self
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import ImageError, ModelError, ModelNotFetched, SettingError
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.detector import load_model
 from picam_webrtc.inference.figures import Figures, Snapshot
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.preprocess import drawable
