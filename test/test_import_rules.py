@@ -21,6 +21,7 @@ GROUND_FLOOR = {
         "latest",
         "detection_json",
     ),
+    *("sensor_outputs", "sensor_outputs_json"),
     *("background", "complaint", "dependencies", "private_members", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
