@@ -16,10 +16,16 @@ from picam_webrtc.settings import InferenceSettings
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    """Detections in a picture, and for segmentation the class of every part of it, int [h, w], 0 for background."""
+    """Detections in a picture, and for segmentation the class of every part of it, int [h, w], 0 for background.
+
+    `inference_ns` is how long finding them took, None where that is the time until they were there. What was not found
+    in this picture but in an earlier one, and is shown until there is something newer, is not `measured`.
+    """
 
     detections: Detections
     class_map: Array | None = None
+    inference_ns: int | None = None
+    measured: bool = True
 
 
 class Placing(Protocol):
