@@ -79,7 +79,8 @@ class FakeImx500:
             roi_width, roi_height = across * height // down, height
         else:
             roi_width, roi_height = width, down * width // across
-        self.config["roi"] = FakeRectangle((width - roi_width) // 2, (height - roi_height) // 2, roi_width, roi_height)
+        left, top = width // 2 - roi_width // 2, height // 2 - roi_height // 2
+        self.config["roi"] = FakeRectangle(left, top, roi_width, roi_height)
 
 
 def write_network(

@@ -1,23 +1,26 @@
-"""What we read of an IMX500's metadata, and where we place boxes, is what Picamera2's own class makes of them.
+"""What we read of an IMX500, and where we place boxes, is what Picamera2's own class makes of it, and its stand-in.
 
 The class is the real one of Picamera2 0.3.38, without a sensor. On hardware nothing of it was tried.
 """
 
 import json
 import subprocess
+from dataclasses import asdict
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from picam_webrtc.camera.imx500 import output_tensors
+from picam_webrtc.camera.imx500 import Imx500, output_tensors
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.inference.findings import box_in_picture
 from picam_webrtc.inference.sensor_placement import SensorPlacement
 from picam_webrtc.settings import CameraSettings
 from picam_webrtc.view import View
 from picam_webrtc_test.camera.cnn_metadata import cnn_metadata
+from picam_webrtc_test.camera.fake_imx500 import FakeImx500, write_network
 from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary, FakePicamera2
 from picam_webrtc_test.camera.fakes import FakeClock
 from picam_webrtc_test.camera.libcamera_tables import IMX500
@@ -57,6 +60,7 @@ def configured(**settings: Any) -> tuple[FakePicamera2, View]:
 def case(device: FakePicamera2, boxes: list[list[float]], metadata: dict[str, Any]) -> dict[str, Any]:
     streams = {name: {"size": device.configuration[name]["size"]} for name in ("main", "raw")}
     return {
+        "what": "read",
         "roi": WHOLE,
         "configuration": streams,
         "metadata": {"ScalerCrop": device.ipa.state.crops[0], **metadata},
@@ -96,3 +100,54 @@ def test_boxes_are_where_the_class_puts_them() -> None:
             assert box is not None
             ours = [box.x0, box.y0, box.x1, box.y1]
             assert ours == pytest.approx([x, y, x + width, y + height], abs=ROUNDING_PX)
+
+
+@pytest.mark.parametrize(
+    ("intrinsics", "input_size"),
+    [
+        (None, (320, 320)),
+        ({"task": "classification"}, (224, 224)),
+        (
+            {
+                "task": "object detection",
+                "inference_rate": 30.0,
+                "cpu": {"bbox_normalization": True, "bbox_order": "xy", "softmax": True, "post_processing": "nanodet"},
+                "input_aspect_ratio": {"width": 1, "height": 1},
+                "classes": {"labels": ["cat", "-", "dog"], "ignore_undefined": True},
+            },
+            (416, 416),
+        ),
+        ({"input_aspect_ratio": {"width": 4, "height": 4}}, (640, 360)),
+        ({"input_aspect_ratio": {"width": 4, "height": 4}}, (353, 481)),
+        ({"input_aspect_ratio": {"width": 4, "height": 3}}, (640, 480)),
+    ],
+    ids=["says nothing", "says little", "says all", "wide", "tall", "another shape"],
+)
+def test_a_network_is_described_as_the_stand_in_does(
+    intrinsics: dict[str, Any] | None, input_size: tuple[int, int], tmp_path: Path
+) -> None:
+    given = {"what": "describe", "roi": WHOLE, "intrinsics": intrinsics, "input_size": input_size}
+    (theirs,) = answers_of_the_class([given])
+    network = write_network(tmp_path / "pets.rpk", [np.ones(3)], properties_of(intrinsics), input_size)
+    ours = Imx500(FakeImx500(network, []), "pets")
+    ours.started()
+
+    assert theirs == json.loads(json.dumps({"network": asdict(ours.network), "seen": asdict(ours.outputs({}).seen)}))
+
+
+def properties_of(intrinsics: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What `NetworkIntrinsics` tells of a network's description."""
+    if intrinsics is None:
+        return None
+    cpu, classes = intrinsics.get("cpu", {}), intrinsics.get("classes", {})
+    shape = intrinsics.get("input_aspect_ratio")
+    return {
+        "task": intrinsics.get("task"),
+        "bbox_normalization": cpu.get("bbox_normalization"),
+        "bbox_order": cpu.get("bbox_order"),
+        "softmax": cpu.get("softmax"),
+        "postprocess": cpu.get("post_processing"),
+        "labels": classes.get("labels"),
+        "ignore_dash_labels": classes.get("ignore_undefined"),
+        "preserve_aspect_ratio": shape["width"] == shape["height"] if shape else None,
+    }
