@@ -1,9 +1,11 @@
 """transform:=sensor: what a network on the image sensor found goes the way of any model's detections.
 
-In the test's process with a camera in the test's hand; and with real nodes, in one process and in three, whose camera
+In the test's process with a camera in the test's hand; and with real nodes, in one process and in two, whose camera
 is a stand-in for Picamera2 in a capture process.
 """
 
+import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,9 +31,10 @@ from picam_webrtc_test.camera.fake_imx500 import write_network
 from picam_webrtc_test.camera.fake_picamera2 import FakePicamera2
 from picam_webrtc_test.camera.libcamera_tables import IMX500
 from picam_webrtc_test.camera.sensor_tensors import sensor_tensors
-from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.pipeline import START_TIMEOUT_S, NodeProcess, node_process
 from picam_webrtc_test.ros.robot import Robot, robot
 from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
+from picam_webrtc_test.viewer import viewer
 
 pytestmark = pytest.mark.ros
 
@@ -168,21 +171,24 @@ class Listener:
         return next(((one, detections) for one, detections in reversed(stamped) if detections), None)
 
 
-@pytest.mark.parametrize("composed", [True, False], ids=["one process", "three processes"])
-def test_real_nodes_hand_on_what_the_sensor_found(network: str, tmp_path: Path, composed: bool) -> None:
-    socket = tmp_path / "capture.sock"
+@contextmanager
+def real_nodes(network: str, folder: Path, *nodes: str) -> Iterator[list[NodeProcess]]:
+    """Whose camera is a stand-in for Picamera2 in a capture process."""
+    socket = folder / "capture.sock"
     parameters: dict[str, ParameterValue] = {
         "source": "picamera2", "camera_socket": str(socket), "network": network, "transform": "sensor",
         "width": 640, "height": 480, "port": 0,
     }  # fmt: skip
-    nodes = ["picam_webrtc"] if composed else ["camera_node", "inference_node", "webrtc_node"]
-    with ExitStack() as stack:
-        stack.enter_context(listening(socket, fake_command(tmp_path / "fault", "imx500")))
-        runtime, node = stack.enter_context(running_node("listener"))
+    with listening(socket, fake_command(folder / "fault", "imx500")), ExitStack() as stack:
+        yield [stack.enter_context(node_process(name, parameters)) for name in nodes]
+
+
+@pytest.mark.parametrize("nodes", [("picam_webrtc",), ("camera_node", "inference_node")], ids="-".join)
+def test_real_nodes_hand_on_what_the_sensor_found(network: str, tmp_path: Path, nodes: tuple[str, ...]) -> None:
+    with real_nodes(network, tmp_path, *nodes) as processes, running_node("listener") as (runtime, node):
         listener = Listener(node)
         runtime.spin()
-        processes = [stack.enter_context(node_process(name, parameters)) for name in nodes]
-        wait_until(listener.matched, "a picture with its detections", 30.0)
+        wait_until(listener.matched, "a picture with its detections", START_TIMEOUT_S)
         matched = listener.matched()
         codes = [process.stop() for process in processes]
         output = "\n".join(process.output for process in processes)
@@ -199,3 +205,21 @@ def test_real_nodes_hand_on_what_the_sensor_found(network: str, tmp_path: Path, 
     assert (pixels[top + 40 : 400, left] != pixels[240, 320]).any(axis=1).all()  # the box's left edge
     assert "Detects by the network pets_pp on the image sensor (ssd)" in output
     assert "Traceback" not in output
+
+
+async def test_a_viewer_gets_them_as_any_models(network: str, tmp_path: Path) -> None:
+    with real_nodes(network, tmp_path, "picam_webrtc") as (process,):
+        url = process.wait_for_line(r"The page is at (http://\S+)")[1]
+        async with viewer(url) as watching:
+            heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+            channel = watching.connection.createDataChannel("metadata", ordered=False, maxRetransmits=0)
+            channel.on("message", lambda text: heard.put_nowait(json.loads(text)))
+            await watching.connect_by_whep()
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while (message := await heard.get())["type"] != "detections" or not message["items"]:
+                    pass
+            frame = await watching.next_frame()
+
+    assert [item["label"] for item in message["items"]] == ["Cat"]
+    assert (message["inference_us"], message["drawn"]) == (12_345, True)
+    assert (frame.width, frame.height) == (640, 480)
