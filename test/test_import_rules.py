@@ -12,6 +12,8 @@ GROUND_FLOOR = {
     *(
         "frame",
         "view",
+        "sensor_outputs",
+        "sensor_outputs_json",
         "color",
         "detection",
         "declaration",
@@ -21,7 +23,6 @@ GROUND_FLOOR = {
         "latest",
         "detection_json",
     ),
-    *("sensor_outputs", "sensor_outputs_json"),
     *("background", "complaint", "dependencies", "private_members", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
