@@ -14,12 +14,13 @@ from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.topics.messages import camera_info_message, compressed_message
+from picam_webrtc.ros.topics.siblings import topic_name
 
 
 class CameraStream:
     """`<prefix>image_raw`, its `/compressed`, `<prefix>image_rect` and `<prefix>camera_info`, with the frame's stamp.
 
-    Each is made only while somebody subscribes to it.
+    Each is made only while somebody subscribes to it. Where a remap sends the image, the others go along.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class CameraStream:
         self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
         self._complain_of_rectified = Complaint(lambda text: node.get_logger().error(f"No rectified images: {text}"))
         self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
-        self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, on_change)
-        self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
-        self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
+        self._rectified = ImagePublisher(node, topic_name(node, f"{prefix}image_rect"), local, on_change)
+        compressed = topic_name(node, f"{prefix}image_raw/compressed")
+        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change)
+        self._infos = GatedPublisher(node, CameraInfo, topic_name(node, f"{prefix}camera_info"), on_change)
 
     @property
     def demanded(self) -> bool:

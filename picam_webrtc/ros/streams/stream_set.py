@@ -130,7 +130,7 @@ class StreamSet:
         self._sessions.add(stream)
         if self._messages is not None and not topic.endswith(f"/{self._messages.suffix}"):
             loop = asyncio.get_running_loop()
-            encoded = EncodedTopic(self._node, source.topic, stream, self._messages, source.header_of, loop)
+            encoded = EncodedTopic(self._node, topic, stream, self._messages, source.header_of, loop)
             self._encoded[name] = encoded
             self._call_soon(encoded.open)
         self._node.get_logger().info(f"Stream {name} shows {source.topic}")

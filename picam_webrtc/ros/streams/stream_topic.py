@@ -20,6 +20,7 @@ from picam_webrtc.ros.topics.compressed_io import CompressedSubscription
 from picam_webrtc.ros.topics.detections import DetectionsSubscription, detections_topic_of
 from picam_webrtc.ros.topics.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.topics.qos import OVERRIDABLE, image_subscription_qos
+from picam_webrtc.ros.topics.siblings import beside, followed, topic_name
 from picam_webrtc.streaming.fanout.stream import Stream
 
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -40,7 +41,8 @@ class StreamTopic:
     """
 
     def __init__(self, node: Node, topic: str, call_soon: CallSoon, local: LocalTopics) -> None:
-        self.topic: str = node.resolve_topic_name(topic)  # counting publishers knows no remapping
+        self._asked = _picture_topic(topic)
+        self.topic: str = node.resolve_topic_name(topic_name(node, topic))  # counting publishers knows no remapping
         self.stream: Stream | None = None
         self.frame_id = ""
         self._node = node
@@ -69,9 +71,23 @@ class StreamTopic:
 
     def transform(self) -> str:
         """That of inference_node, which offers detections where it looks for any."""
-        pictures = _picture_topic(self.topic)
-        detects = pictures.endswith(PROCESSED) and self._node.count_publishers(detections_topic_of(pictures))
+        detects = self._processed and self._node.count_publishers(self._detections_topic())
         return "tflite" if detects else "none"
+
+    @property
+    def _processed(self) -> bool:
+        """Whether the pictures are inference_node's, wherever a remap has sent them."""
+        return any(name.endswith(PROCESSED) for name in (self._asked, _picture_topic(self.topic)))
+
+    def _detections_topic(self) -> str:
+        """Beside where the pictures were asked for, or beside where a remap has sent them; its full name."""
+        names = (detections_topic_of(_picture_topic(self.topic)), detections_topic_of(self._asked))
+        there, asked = (str(self._node.resolve_topic_name(name)) for name in names)
+        return there if self._node.count_publishers(there) else asked
+
+    def _info_topic(self) -> str:
+        name = beside(self._asked, "camera_info")
+        return topic_name(self._node, followed(self._node, name, self._asked))
 
     @property
     def watched(self) -> bool:
@@ -85,7 +101,7 @@ class StreamTopic:
     def feed(self, stream: str) -> Feed:
         """How this topic does; from any thread."""
         # The model may take fewer pictures than the camera does, and sends detections for each that it took.
-        processed = _picture_topic(self.topic).endswith(PROCESSED)
+        processed = self._processed
         companion = "detections" if processed else "camera_info"
         rate = self._detections_rate if processed else self._info_rate
         publishers = self._node.count_publishers(self.topic)
@@ -108,8 +124,7 @@ class StreamTopic:
                 self._images = CompressedSubscription(self._node, self.topic, self._on_frame)
             else:
                 self._images = ImageSubscription(self._node, self.topic, self._local, self._on_frame)
-            topic = detections_topic_of(self.topic)
-            self._detections = DetectionsSubscription(self._node, topic, self._on_detections)
+            self._detections = DetectionsSubscription(self._node, self._detections_topic(), self._on_detections)
             self._watch_infos()
             for rate in (self._picture_rate, self._detections_rate, self._info_rate):
                 rate.restart()
@@ -117,8 +132,7 @@ class StreamTopic:
     def _watch_infos(self) -> None:
         """They tell how many pictures were taken, when few get here; within one process none are lost."""
         if not self._local.has(self.topic):
-            topic = f"{_picture_topic(self.topic).rpartition('/')[0]}/camera_info"
-            qos = image_subscription_qos(ReliabilityPolicy.BEST_EFFORT)
+            topic, qos = self._info_topic(), image_subscription_qos(ReliabilityPolicy.BEST_EFFORT)
             self._infos = self._node.create_subscription(
                 CameraInfo, topic, lambda _: self._info_rate.count(), qos, qos_overriding_options=OVERRIDABLE
             )
@@ -139,7 +153,7 @@ class StreamTopic:
     def _on_detections(self, detections: Detections) -> None:
         self._detections_rate.count()
         if self.stream is not None:
-            shows_them = detections.drawn and self.topic.endswith(PROCESSED)
+            shows_them = detections.drawn and self._processed
             stamp_ns = self._stamps.system_stamp(detections.stamp_ns)
             self.stream.push_detections(replace(detections, stamp_ns=stamp_ns, drawn=shows_them))
 

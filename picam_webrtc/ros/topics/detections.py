@@ -11,6 +11,7 @@ from picam_webrtc.detection_json import detections_from_json, detections_json
 from picam_webrtc.errors import MalformedDetections
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.qos import OVERRIDABLE, reliable_qos
+from picam_webrtc.ros.topics.siblings import beside
 
 TOPIC = "detections_json"
 
@@ -51,5 +52,4 @@ class DetectionsSubscription:
 
 def detections_topic_of(image_topic: str) -> str:
     """The topic beside an image topic: `/front/image_raw` has `/front/detections_json`."""
-    namespace, separator, _ = image_topic.rpartition("/")
-    return f"{namespace}{separator}{TOPIC}"
+    return beside(image_topic, TOPIC)

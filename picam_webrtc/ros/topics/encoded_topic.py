@@ -10,6 +10,7 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.qos import video_publisher_qos
+from picam_webrtc.ros.topics.siblings import topic_name
 from picam_webrtc.ros.topics.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
 from picam_webrtc.streaming.fanout.stream import Stream
@@ -67,7 +68,7 @@ class EncodedTopic:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._node = node
-        self._name = f"{topic}/{messages.suffix}"
+        self._name = topic_name(node, f"{topic}/{messages.suffix}")
         self._stream = stream
         self._messages = messages
         self._header_of = header_of
