@@ -21,14 +21,17 @@ class BagWriter:
     """A folder with metadata.yaml and one .mcap file. Messages are written as they came, serialized."""
 
     def __init__(self, path: Path) -> None:
-        """Raises PicamWebrtcError where rosbags is not installed."""
+        """Raises PicamWebrtcError where rosbags is not installed, or the folder exists."""
         try:
-            from rosbags.rosbag2 import StoragePlugin, Writer
+            from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
             from rosbags.typesys import Stores, get_typestore
         except ImportError as error:
             remedy = "install rosbag2 (ros2 bag) with its MCAP storage, or: pip install rosbags"
             raise PicamWebrtcError(f"recording needs one of two things; {remedy}") from error
-        self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        try:
+            self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+        except WriterError as error:
+            raise PicamWebrtcError(f"no recording: {error}; name a new folder") from error
         self._types = get_typestore(Stores.LATEST)
         self.counts: dict[str, int] = {}
 

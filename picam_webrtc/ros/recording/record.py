@@ -18,6 +18,7 @@ from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.recording.bag_writer import BagWriter
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.ros.recording.recorder import Recorder
+from picam_webrtc.ros.topics.siblings import topic_name
 
 
 async def wire(output: Path, topics: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
@@ -64,9 +65,16 @@ def rosbag2_command(output: str, topics: Sequence[str]) -> list[str]:
     return ["ros2", "bag", "record", "--storage", "mcap", "--output", output, *wanted]
 
 
+def full_names(topics: Sequence[str]) -> list[str]:
+    """As this process's ROS arguments make them, which rosbag2's command takes none of."""
+    with Runtime(sys.argv) as runtime:
+        node = runtime.node("record", Node)
+        return [node.resolve_topic_name(topic_name(node, topic)) for topic in topics]
+
+
 def main() -> int:
     options = parsed(remove_ros_args(sys.argv)[1:])
     if has_rosbag2() and not options.without_rosbag2:
-        command = rosbag2_command(options.output, options.topics)
+        command = rosbag2_command(options.output, full_names(options.topics))
         os.execvp(command[0], command)  # noqa: S606 - becomes rosbag2, which gets the signals meant for this process
     return run(partial(wire, Path(options.output), options.topics))

@@ -10,6 +10,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.ros.node.on_demand import STEADY
 from picam_webrtc.ros.recording.bag_writer import BagWriter, message_class
+from picam_webrtc.ros.topics.siblings import topic_name
 
 LOOK_PERIOD_S = 0.5
 """Between two looks for topics that have come."""
@@ -27,7 +28,7 @@ class Recorder:
     def __init__(self, node: Node, writer: BagWriter, topics: Sequence[str]) -> None:
         self._node = node
         self._writer = writer
-        self._wanted = frozenset(node.resolve_topic_name(topic) for topic in topics)
+        self._wanted = frozenset(node.resolve_topic_name(topic_name(node, topic)) for topic in topics)
         self._subscriptions: list[Any] = []
         self._decided: set[str] = set()
         self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=STEADY)
