@@ -275,7 +275,9 @@ class LaunchSettings(Settings):
             choices=("auto", "true", "false"),
         ),
     ] = "auto"
-    namespace: Annotated[str, Param("namespace of all nodes and topics")] = ""
+    namespace: Annotated[
+        str, Param("namespace of all nodes and topics; those in the file of cameras:= are below it")
+    ] = ""
     params_file: Annotated[str, Param("YAML file with node parameters")] = ""
     cameras: Annotated[
         str,
@@ -297,4 +299,6 @@ class LaunchSettings(Settings):
 class AddedCameraSettings(Settings):
     """What only the launch file that adds a camera asks for."""
 
-    webrtc_node: Annotated[str, Param("full name of the node that is to serve the streams")] = "/webrtc_node"
+    webrtc_node: Annotated[
+        str, Param("name of the node that is to serve the streams; a relative one is below a pushed namespace, if any")
+    ] = "webrtc_node"

@@ -22,7 +22,7 @@ PYTHONS_THREADS = {"MainThread", "asyncio_0"}
 FOREIGN = {"Image", "RTCRtpSender", "MainThread"}
 """Classes of other libraries that the page speaks of, and a thread that looks like one."""
 OF_C = {"memcpy", "memmove"}
-WITHOUT_FRAMES = {"process", "recording"}
+WITHOUT_FRAMES = {"process", "recording", "launch"}
 """Rooms through which no frame passes on its way to a viewer."""
 QUESTIONS = {
     "a key frame is asked for": "streaming/fanout/viewer.py",

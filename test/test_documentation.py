@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from picam_webrtc.ros.launching import NODE_PARAMETERS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [Path("README.md"), *(path.relative_to(ROOT) for path in sorted(ROOT.glob("docs/*.md")))]
 README = (ROOT / "README.md").read_text()
@@ -17,6 +19,12 @@ def test_the_readmes_parameter_tables_are_those_of_the_settings_classes(monkeypa
 
     assert with_tables(README) == README, "run: python docs/parameter_tables.py"
     sys.modules.pop("parameter_tables")
+
+
+def test_the_readme_names_the_node_parameters_that_are_launch_arguments() -> None:
+    _, _, after = README.partition("These go to the nodes: ")
+
+    assert re.findall(r"`(\w+)`", after.partition(". ")[0]) == list(NODE_PARAMETERS)
 
 
 def test_the_page_about_scale_is_what_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:

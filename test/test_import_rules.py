@@ -54,7 +54,7 @@ ROOMS = {
         {"__init__", "process"},
         {"topics"},
         {"node"},
-        {"camera", "streams", "recording"},
+        {"camera", "streams", "recording", "launch"},
         {"camera_node", "inference_node", "webrtc_node", "launching"},
         {"composed"},
     ),

@@ -1,12 +1,9 @@
-"""The launch file, read with recorders in the place of launch and launch_ros, which no registry has."""
+"""The launch files: what they declare, start and say. test/ros/test_launched_cameras.py looks at the graph of it."""
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +19,14 @@ from picam_webrtc.settings import (
     LaunchSettings,
     WebRtcSettings,
 )
+from picam_webrtc_test.ros.launch_stand_in import (
+    LaunchContext,
+    Launched,
+    Node,
+    PushRosNamespace,
+    SetRemap,
+    started_by,
+)
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, type[Settings]] = {
@@ -33,91 +38,23 @@ CAMERAS = ROOT / "config" / "cameras.yaml"
 EXECUTABLES = {path.name for path in (ROOT / "resource" / "executables").iterdir()}
 
 
-@dataclass
-class Argument:
-    name: str
-    description: str
-    default_value: str | None = None
-    choices: list[str] = field(default_factory=list)
-
-
-@dataclass
-class OpaqueFunction:
-    function: Any
-
-
-@dataclass
-class Node:
-    package: str
-    executable: str
-    namespace: str
-    parameters: list[Any]
-    arguments: list[str]
-    ros_arguments: list[str]
-    respawn: bool
-    respawn_delay: float
-    output: str
-
-
-@dataclass
-class LaunchDescription:
-    entities: list[Any]
-
-
-class Launched:
-    """What a launch file declares, and the nodes it makes of given arguments."""
-
-    def __init__(self, module: ModuleType) -> None:
-        entities = module.generate_launch_description().entities
-        self.arguments = {one.name: one for one in entities if isinstance(one, Argument)}
-        self._make_nodes = next(one.function for one in entities if isinstance(one, OpaqueFunction))
-
-    def nodes(self, **given: str) -> list[Node]:
-        values = {name: one.default_value for name, one in self.arguments.items() if one.default_value is not None}
-        assert given.keys() <= self.arguments.keys()
-        made: list[Node] = self._make_nodes(SimpleNamespace(launch_configurations=values | given))
-        return made
-
-    def by_executable(self, **given: str) -> dict[str, Node]:
-        return {node.executable: node for node in self.nodes(**given)}
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> Launched:
+    return Launched("picam_webrtc.launch.py", monkeypatch)
 
 
 @pytest.fixture
-def recorders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand-ins for launch and launch_ros."""
-    modules: dict[str, dict[str, object]] = {
-        "launch": {
-            "LaunchDescription": LaunchDescription,
-            "LaunchContext": SimpleNamespace,
-            "LaunchDescriptionEntity": object,
-        },
-        "launch.actions": {"DeclareLaunchArgument": Argument, "OpaqueFunction": OpaqueFunction},
-        "launch_ros": {},
-        "launch_ros.actions": {"Node": Node},
-    }
-    for name, members in modules.items():
-        module = ModuleType(name)
-        vars(module).update(members)
-        monkeypatch.setitem(sys.modules, name, module)
+def adding(monkeypatch: pytest.MonkeyPatch) -> Launched:
+    return Launched("add_camera.launch.py", monkeypatch)
 
 
-@pytest.fixture
-def launched(recorders: None) -> Launched:
-    return Launched(load(ROOT / "launch" / "picam_webrtc.launch.py"))
+def parameters(node: Node) -> list[Any]:
+    """The node's parameter files: what is in those that the launch has written, by full name, and paths of others."""
+    return [sections(path) if Path(path).name.startswith("launch_params_") else path for path in node.parameters]
 
 
-@pytest.fixture
-def adding(recorders: None) -> Launched:
-    return Launched(load(ROOT / "launch" / "add_camera.launch.py"))
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("launch_file", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def sections(path: str) -> dict[str, Any]:
+    return {name: entry["ros__parameters"] for name, entry in yaml.safe_load(Path(path).read_text()).items()}
 
 
 def test_every_argument_is_described(launched: Launched, adding: Launched) -> None:
@@ -163,24 +100,26 @@ def test_arguments_reach_the_nodes_that_declare_them_in_their_types(launched: La
         composed="false", source="test_pattern", port="8090", transform="none", namespace="front", managed="true"
     )
 
-    assert nodes["camera_node"].parameters == [{"source": "test_pattern", "managed": True}]
-    assert nodes["inference_node"].parameters == [{"transform": "none", "managed": True}]
-    assert nodes["webrtc_node"].parameters == [{"port": 8090, "managed": True}]
+    assert parameters(nodes["camera_node"]) == [{"/front/camera_node": {"source": "test_pattern", "managed": True}}]
+    assert parameters(nodes["inference_node"]) == [{"/front/inference_node": {"transform": "none", "managed": True}}]
+    assert parameters(nodes["webrtc_node"]) == [{"/front/webrtc_node": {"port": 8090, "managed": True}}]
     assert {node.namespace for node in nodes.values()} == {"front"}
 
 
 def test_the_one_process_gets_all_of_them(launched: Launched) -> None:
     nodes = launched.by_executable(composed="true", source="test_pattern", port="8090")
 
-    assert nodes["picam_webrtc"].parameters == [{"source": "test_pattern", "port": 8090}]
+    (given,) = parameters(nodes["picam_webrtc"])
+    assert given == {"/camera_node": {"source": "test_pattern"}, "/webrtc_node": {"port": 8090}}
 
 
 def test_an_argument_wins_over_the_parameter_file_and_hides_nothing_when_absent(launched: Launched) -> None:
-    def parameters(**given: str) -> list[Any]:
-        return launched.by_executable(composed="false", params_file="mine.yaml", **given)["camera_node"].parameters
+    def of_camera(**given: str) -> list[Any]:
+        nodes = launched.by_executable(composed="false", params_file="mine.yaml", **given)
+        return parameters(nodes["camera_node"])
 
-    assert parameters(source="test_pattern") == ["mine.yaml", {"source": "test_pattern"}]
-    assert parameters() == ["mine.yaml", {}]
+    assert of_camera(source="test_pattern") == ["mine.yaml", {"/camera_node": {"source": "test_pattern"}}]
+    assert of_camera() == ["mine.yaml"]
 
 
 def test_respawn_and_log_level_reach_every_process(launched: Launched) -> None:
@@ -198,7 +137,7 @@ def test_every_namespace_of_the_cameras_file_is_a_camera_and_all_are_on_one_page
         (namespace, executable) for namespace in ("/front", "/rear") for executable in ("camera_node", "inference_node")
     ]
     (web,) = (node for node in nodes if node.executable == "webrtc_node")
-    assert web.parameters[0] == {
+    assert parameters(web)[0]["/webrtc_node"] == {
         "streams": [
             "front_processed:=/front/image_processed",
             "front_raw:=/front/image_raw",
@@ -242,21 +181,133 @@ def test_a_missing_cameras_file_is_named(launched: Launched) -> None:
 def test_recording_publishes_coded_video_and_takes_that_of_every_camera(launched: Launched) -> None:
     nodes = launched.by_executable(composed="false", cameras=str(CAMERAS), record="true", record_to="drive")
 
-    assert nodes["webrtc_node"].parameters[0]["encoded_topics"] == "compressed_image"
+    assert parameters(nodes["webrtc_node"])[0]["/webrtc_node"]["encoded_topics"] == "compressed_image"
     assert nodes["record"].arguments[:2] == ["--output", "drive"]
     assert {"/front/image_processed/h264", "/rear/camera_info", "/rosout"} <= set(nodes["record"].arguments)
     assert not any(topic.endswith("image_raw") for topic in nodes["record"].arguments)
 
 
+def test_a_namespace_that_is_not_given_is_no_argument_of_launch_ros(launched: Launched) -> None:
+    for composed in ("true", "false"):
+        nodes = launched.nodes(composed=composed, cameras=str(CAMERAS))
+        assert [node.namespace for node in nodes if node.executable in {"picam_webrtc", "webrtc_node"}] == [None]
+
+
+@pytest.mark.parametrize(
+    ("actions", "given", "base"),
+    [
+        ((), {}, ""),
+        ((), {"namespace": "robot1"}, "/robot1"),
+        ((PushRosNamespace("robot1"),), {}, "/robot1"),
+        ((PushRosNamespace("fleet"), PushRosNamespace("robot1")), {}, "/fleet/robot1"),
+        ((PushRosNamespace("fleet"),), {"namespace": "robot1"}, "/fleet/robot1"),
+        ((PushRosNamespace("fleet"),), {"namespace": "/robot1"}, "/robot1"),
+    ],
+)
+def test_cameras_are_below_the_namespace_that_launch_ros_makes(
+    launched: Launched, actions: tuple[Any, ...], given: dict[str, str], base: str
+) -> None:
+    (one,) = launched.nodes(*actions, composed="true", cameras=str(CAMERAS), **given)
+    assert one.arguments == ["--cameras", f"{base}/front", f"{base}/rear"]
+    streams = parameters(one)[0][f"{base}/webrtc_node"]["streams"]
+    assert streams[0] == f"front_processed:={base}/front/image_processed"
+
+    nodes = launched.nodes(*actions, composed="false", cameras=str(CAMERAS), **given)
+    assert {node.namespace for node in nodes if node.executable == "camera_node"} == {f"{base}/front", f"{base}/rear"}
+
+
+def test_below_a_namespace_the_parameters_of_the_cameras_are_for_nodes_there(launched: Launched) -> None:
+    (one,) = launched.nodes(PushRosNamespace("robot1"), composed="true", cameras=str(CAMERAS))
+
+    of_cameras = parameters(one)[1]
+    assert of_cameras["/robot1/rear/camera_node"]["frame_id"] == "rear_optical_frame"
+    assert of_cameras["/robot1/webrtc_node"] == {"bitrate": 1500000}
+
+
+def test_remaps_for_all_are_told_to_those_outside_of_the_cameras_namespaces(launched: Launched) -> None:
+    nodes = launched.by_executable(
+        SetRemap("image_raw", "cam/image"), composed="false", cameras=str(CAMERAS), record="true"
+    )
+
+    told = [("/front/image_raw", "/front/cam/image"), ("/rear/image_raw", "/rear/cam/image")]
+    assert nodes["webrtc_node"].remappings == nodes["record"].remappings == told
+    assert nodes["camera_node"].remappings == []
+
+
+def test_what_is_looked_for_first_is_an_argument(launched: Launched, adding: Launched) -> None:
+    of_a_camera = {"width", "height", "frame_rate", "camera", "sensor_mode"}
+    assert of_a_camera | {"token", "operator_token"} <= launched.arguments.keys()
+    assert of_a_camera <= adding.arguments.keys()
+
+    given = {"width": "640", "frame_rate": "15", "camera": "0", "sensor_mode": "full", "token": "007"}
+    nodes = launched.by_executable(composed="false", **given)
+    assert parameters(nodes["camera_node"]) == [
+        {"/camera_node": {"camera": "0", "width": 640, "frame_rate": 15.0, "sensor_mode": "full"}}
+    ]
+    assert parameters(nodes["webrtc_node"]) == [{"/webrtc_node": {"token": "007"}}]
+
+
+@pytest.mark.parametrize("token", ["12345", "1e3", "0x1F", "yes", "null", "a: b", "'", "{", "%"])
+def test_a_text_stays_the_text_that_was_given(launched: Launched, token: str) -> None:
+    """In quotes also for ROS's parser, which looks for numbers where there are none (rcl's parse.c, get_value())."""
+    node = launched.by_executable(composed="false", token=token)["webrtc_node"]
+
+    assert parameters(node) == [{"/webrtc_node": {"token": token}}]
+    assert f'"token": "{token}"' in Path(node.parameters[0]).read_text()
+
+
+@pytest.mark.parametrize("name", ["picam_webrtc.launch.py", "add_camera.launch.py"])
+def test_an_argument_that_nobody_declares_is_warned_of(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    launched = Launched(name, monkeypatch)
+    started_by(monkeypatch, "picam_webrtc", name, "widht:=640")
+    launched.launch(LaunchContext(["namespace:=rear", "widht:=640"]), namespace="rear", widht="640")
+
+    assert launched.logger.warnings == ["widht:= is unknown and changes nothing; did you mean width:=?"]
+
+
+def test_an_included_launch_file_says_nothing_of_its_parents_arguments(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started_by(monkeypatch, "my_robot", "robot.launch.py", "arm:=left", "widht:=3")
+    launched.launch(LaunchContext(["arm:=left", "widht:=3"]), arm="left", widht="3")
+
+    assert launched.logger.warnings == []
+
+
+def test_an_added_camera_needs_a_namespace_given_or_pushed(adding: Launched) -> None:
+    with pytest.raises(SettingError, match="namespace:=rear"):
+        adding.nodes()
+
+    (named,) = parameters(adding.by_executable(PushRosNamespace("rear"))["camera_node"])
+    assert named["/rear/camera_node"]["camera_name"] == "rear"
+
+
+@pytest.mark.parametrize(
+    ("actions", "given", "server"),
+    [
+        ((), {}, "/webrtc_node"),
+        ((PushRosNamespace("robot1"),), {}, "/robot1/webrtc_node"),
+        ((PushRosNamespace("robot1"),), {"webrtc_node": "/webrtc_node"}, "/webrtc_node"),
+    ],
+)
+def test_an_added_camera_is_served_by_the_webrtc_node_of_the_pushed_namespace(
+    adding: Launched, actions: tuple[Any, ...], given: dict[str, str], server: str
+) -> None:
+    nodes = adding.by_executable(*actions, namespace="rear", **given)
+
+    assert nodes["add_streams"].arguments[:2] == ["--to", server]
+
+
 def test_an_added_camera_gets_its_namespace_and_its_streams_a_place_on_the_page(adding: Launched) -> None:
     nodes = adding.by_executable(namespace="rear", source="test_pattern", webrtc_node="/robot/webrtc_node")
 
-    assert nodes["camera_node"].parameters == [
-        {"camera_name": "rear", "frame_id": "rear_optical_frame"}, {"source": "test_pattern"},
-    ]  # fmt: skip
+    assert parameters(nodes["camera_node"]) == [
+        {"/rear/camera_node": {"camera_name": "rear", "frame_id": "rear_optical_frame"}},
+        {"/rear/camera_node": {"source": "test_pattern"}},
+    ]
     assert {node.namespace for node in nodes.values()} == {"rear"}
     assert nodes["add_streams"].arguments == [
-        "--to", "/robot/webrtc_node", "rear_processed=/rear/image_processed", "rear_raw=/rear/image_raw",
+        "--to", "/robot/webrtc_node", "rear_processed=image_processed", "rear_raw=image_raw",
     ]  # fmt: skip
 
 

@@ -14,10 +14,13 @@ from picam_webrtc.ros.topics.image_io import LocalTopics
 
 
 async def wire(cameras: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
-    """A camera_node and an inference_node in each of the namespaces `cameras`, and one webrtc_node."""
+    """A camera_node and an inference_node in each of the namespaces `cameras`, and one webrtc_node.
+
+    A camera's namespace is a full name, or empty for that of the process.
+    """
     local = LocalTopics()
     for namespace in cameras:
-        runtime.namespace = namespace
+        runtime.namespace = f"/{namespace.strip('/')}" if namespace else ""
         await camera_node.wire(stack, runtime, local)
         await inference_node.wire(stack, runtime, local)
     runtime.namespace = ""
@@ -26,6 +29,8 @@ async def wire(cameras: Sequence[str], stack: AsyncExitStack, runtime: Runtime) 
 
 def main() -> int:
     parser = ArgumentParser("picam_webrtc", description=__doc__)
-    parser.add_argument("--cameras", nargs="+", default=[""], metavar="NAMESPACE", help="a camera in each of them")
+    parser.add_argument(
+        "--cameras", nargs="+", default=[""], metavar="NAMESPACE", help="a camera in each of them, by full name"
+    )
     arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])
     return run(partial(wire, arguments.cameras))

@@ -1,8 +1,9 @@
 """What the launch files declare and start, in the words of launch and launch_ros but without importing them."""
 
 import os
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ import yaml
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
 from picam_webrtc.errors import SettingError
+from picam_webrtc.ros.launch.cameras_file import CamerasFile, read_cameras_file
+from picam_webrtc.ros.launch.parameter_file import ParameterFile, node_parameters
+from picam_webrtc.ros.launch.remaps import Rule, as_seen_from_outside
+from picam_webrtc.ros.launch.unknown_arguments import complaints, is_started
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
@@ -28,26 +33,35 @@ NODES: dict[str, type[Settings]] = {
 CAMERA_NODES = ("camera_node", "inference_node")
 PACKAGE = "picam_webrtc"
 NODE_PARAMETERS = (
-    *("source", "bag", "video_file", "model", "transform", "overlay"),
-    *("host", "port", "discover", "managed"),
+    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode"),
+    *("model", "transform", "overlay"),
+    *("host", "port", "token", "operator_token", "discover", "managed"),
 )
 """Node parameters that are launch arguments too; the others are set through params_file."""
-CAMERA_PARAMETERS = ("source", "camera", "video_file", "model", "transform")
+CAMERA_PARAMETERS = (
+    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode"),
+    *("model", "transform", "overlay"),
+)
 """The same for the launch file that adds a camera."""
 SMALL_MACHINE_CORES = 4
 """Up to here (every Raspberry Pi) the copies between processes cost more than their isolation is worth."""
 IMAGE_TOPICS = {"processed": "image_processed", "raw": "image_raw"}
 """The streams of one camera and their topics."""
+PUSHED_NAMESPACE, SET_REMAPS = "ros_namespace", "ros_remaps"
+"""Where launch_ros keeps what PushRosNamespace and SetRemap have said, among the launch configurations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One executable of ours. `parameters` as launch_ros takes them: files and dictionaries, later ones win."""
+    """One executable of ours. `parameters` are files, of which later ones win; the rest is as launch_ros takes it: a
+    relative namespace is below the pushed one.
+    """
 
     executable: str
     namespace: str
-    parameters: tuple[str | dict[str, Any], ...] = ()
+    parameters: tuple[str | ParameterFile, ...] = ()
     arguments: tuple[str, ...] = ()
+    remappings: tuple[Rule, ...] = ()
 
 
 def node_declaration(name: str, nodes: Iterable[str] = tuple(NODES)) -> Declaration | None:
@@ -55,7 +69,7 @@ def node_declaration(name: str, nodes: Iterable[str] = tuple(NODES)) -> Declarat
     return next((one for node in nodes for one in NODES[node].declarations() if one.name == name), None)
 
 
-def launch_settings(given: Mapping[str, str]) -> LaunchSettings:
+def launch_settings(given: Mapping[str, Any]) -> LaunchSettings:
     """The launch's own arguments in their types. Raises SettingError."""
     names = {field.name for field in fields(LaunchSettings)}
     declared = {one.name: one for one in LaunchSettings.declarations()}
@@ -74,7 +88,7 @@ def typed(declared: Declaration, text: str) -> ParameterValue:
         raise SettingError(declared.name, text, "must be a YAML value") from error
 
 
-def overrides(given: Mapping[str, str], nodes: Iterable[str], names: Iterable[str] = NODE_PARAMETERS) -> dict[str, Any]:
+def overrides(given: Mapping[str, Any], nodes: Iterable[str], names: Iterable[str]) -> dict[str, ParameterValue]:
     """Those of the node parameters `names` that the user gave as launch arguments and one of `nodes` declares."""
     found = {name: node_declaration(name, tuple(nodes)) for name in names if given.get(name)}
     return {name: typed(declared, given[name]) for name, declared in found.items() if declared is not None}
@@ -86,26 +100,24 @@ def is_composed(settings: LaunchSettings, cores: int | None = None) -> bool:
     return settings.composed == "true"
 
 
-def camera_namespaces(path: str) -> tuple[str, ...]:
-    """The namespaces in a parameter file that have a camera_node. Raises SettingError."""
-    try:
-        content = yaml.safe_load(Path(path).expanduser().read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingError("cameras", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    sections = content if isinstance(content, dict) else {}
-    found = [name for name, nodes in sections.items() if isinstance(nodes, dict) and "camera_node" in nodes]
-    if not found or any("*" in name for name in found):
-        reason = (
-            "must have a section for each camera, named by its namespace, with a camera_node in it: see cameras.yaml"
-        )
-        raise SettingError("cameras", path, reason)
-    return tuple(f"/{name.strip('/')}" for name in found)
+def base_namespace(given: Mapping[str, Any], settings: LaunchSettings) -> str:
+    """The full name of the namespace in which everything is launched; empty for the root.
+
+    As launch_ros puts it together: an absolute namespace is not below the pushed one.
+    """
+    pushed = "" if settings.namespace.startswith("/") else given.get(PUSHED_NAMESPACE) or ""
+    return _below(_below("", pushed), settings.namespace)
 
 
-def camera_streams(namespace: str) -> tuple[str, ...]:
-    """The streams of the camera in `namespace`, as webrtc_node's parameter `streams` has them."""
+def _below(base: str, namespace: str) -> str:
+    """The full name of `namespace` in `base`, which is a full name or empty."""
+    return f"{base}/{namespace.strip('/')}" if namespace.strip("/") else base
+
+
+def camera_streams(namespace: str, base: str = "") -> tuple[str, ...]:
+    """The streams of the camera in `namespace` below `base`, as webrtc_node's parameter `streams` has them."""
     name = _name(namespace)
-    return tuple(f"{name}_{stream}:=/{namespace.strip('/')}/{topic}" for stream, topic in IMAGE_TOPICS.items())
+    return tuple(f"{name}_{stream}:={_below(base, namespace)}/{topic}" for stream, topic in IMAGE_TOPICS.items())
 
 
 def _name(namespace: str) -> str:
@@ -113,44 +125,71 @@ def _name(namespace: str) -> str:
     return namespace.strip("/").replace("/", "_")
 
 
-def processes(given: Mapping[str, str]) -> list[Process]:
-    """All processes that the launch arguments ask for. Raises SettingError."""
+def processes(given: Mapping[str, Any]) -> list[Process]:
+    """All processes that the launch arguments ask for. Raises SettingError.
+
+    `given` are launch's configurations: the arguments, and what launch_ros keeps there.
+    """
     settings = launch_settings(given)
-    if settings.cameras and settings.namespace:
-        raise SettingError("namespace", settings.namespace, "the file of cameras:= has the namespaces; write it there")
-    cameras = camera_namespaces(settings.cameras) if settings.cameras else ()
-    shared = _web_parameters(settings, cameras)
-    files = tuple(name for name in (settings.cameras, settings.params_file) if name)
+    base = base_namespace(given, settings)
+    file = read_cameras_file(settings.cameras) if settings.cameras else None
+    names = file.namespaces if file else ()
+    cameras = tuple(_below(base, name) for name in names)
+    files = (*_cameras_parameters(file, base), *((settings.params_file,) if settings.params_file else ()))
+    remappings = _remappings(given, cameras)
+    web, places = f"{base}/webrtc_node", cameras or (base,)
+    wanted = node_parameters({web: _wanted_of_web(settings, base, names)})
+    recorder = _recorder(settings, places, remappings)
     if is_composed(settings):
+        nodes = (f"{place}/{node}" for place in places for node in CAMERA_NODES)
         arguments = ("--cameras", *cameras) if cameras else ()
-        one = Process("picam_webrtc", settings.namespace, (*shared, *files, overrides(given, NODES)), arguments)
-        return [one, *_recorder(settings, cameras)]
+        parameters = (*wanted, *files, *_overriding(given, [*nodes, web]))
+        return [Process("picam_webrtc", settings.namespace, parameters, arguments, remappings), *recorder]
     separate = [
-        Process(node, namespace, (*files, overrides(given, [node])))
-        for namespace in cameras or (settings.namespace,)
+        Process(node, place if cameras else settings.namespace, (*files, *_overriding(given, [f"{place}/{node}"])))
+        for place in places
         for node in CAMERA_NODES
     ]
-    web = Process("webrtc_node", settings.namespace, (*shared, *files, overrides(given, ["webrtc_node"])))
-    return [*separate, web, *_recorder(settings, cameras)]
+    parameters = (*wanted, *files, *_overriding(given, [web]))
+    return [*separate, Process("webrtc_node", settings.namespace, parameters, (), remappings), *recorder]
 
 
-def _web_parameters(settings: LaunchSettings, cameras: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+def _remappings(given: Mapping[str, Any], cameras: Iterable[str]) -> tuple[Rule, ...]:
+    """For nodes outside of the cameras' namespaces, what SetRemap has done within."""
+    rules = given.get(SET_REMAPS) or ()
+    return tuple(rule for camera in cameras for rule in as_seen_from_outside(rules, camera, CAMERA_NODES))
+
+
+def _overriding(
+    given: Mapping[str, Any], nodes: Iterable[str], names: Iterable[str] = NODE_PARAMETERS
+) -> tuple[ParameterFile, ...]:
+    """What the launch arguments say of the parameters of `nodes`, which are full names."""
+    return node_parameters({node: overrides(given, [node.rpartition("/")[2]], names) for node in nodes})
+
+
+def _cameras_parameters(file: CamerasFile | None, base: str) -> tuple[str | ParameterFile, ...]:
+    if file is None:
+        return ()
+    return (file.path,) if file.is_complete and not base else (file.below(base),)
+
+
+def _wanted_of_web(settings: LaunchSettings, base: str, cameras: Collection[str]) -> dict[str, ParameterValue]:
     """What the launch itself wants of webrtc_node; parameter files may say otherwise."""
-    wanted: dict[str, Any] = {}
+    wanted: dict[str, ParameterValue] = {}
     if cameras:
-        wanted["streams"] = [stream for camera in cameras for stream in camera_streams(camera)]
-        nodes = [f"{camera}/{node}" for camera in cameras for node in CAMERA_NODES]
-        wanted["controlled_nodes"] = [*nodes, "webrtc_node"]
+        wanted["streams"] = tuple(stream for camera in cameras for stream in camera_streams(camera, base))
+        nodes = (f"{_below(base, camera)}/{node}" for camera in cameras for node in CAMERA_NODES)
+        wanted["controlled_nodes"] = (*nodes, "webrtc_node")
     if settings.record:
         wanted["encoded_topics"] = "compressed_image"
-    return (wanted,) if wanted else ()
+    return wanted
 
 
-def _recorder(settings: LaunchSettings, cameras: tuple[str, ...]) -> list[Process]:
+def _recorder(settings: LaunchSettings, namespaces: Iterable[str], remappings: tuple[Rule, ...]) -> list[Process]:
     if not settings.record:
         return []
-    arguments = ("--output", bag_name(settings), *recorded_topics(cameras or (settings.namespace,)))
-    return [Process("record", settings.namespace, (), arguments)]
+    arguments = ("--output", bag_name(settings), *recorded_topics(namespaces))
+    return [Process("record", settings.namespace, (), arguments, remappings)]
 
 
 def bag_name(settings: LaunchSettings) -> str:
@@ -163,22 +202,36 @@ def log_arguments(level: str) -> list[str]:
     return ["--log-level", level, *quiet]
 
 
-def added_camera(given: Mapping[str, str]) -> list[Process]:
+def added_camera(given: Mapping[str, Any]) -> list[Process]:
     """The processes of one more camera, and the one that has `webrtc_node` serve it. Raises SettingError."""
     settings = launch_settings(given)
-    if not settings.namespace.strip("/"):
+    base, pushed = base_namespace(given, settings), given.get(PUSHED_NAMESPACE) or ""
+    name = _name(settings.namespace) or _name(base)
+    if not name:
         raise SettingError("namespace", settings.namespace, "an added camera needs one, e.g. namespace:=rear")
-    name = _name(settings.namespace)
     # Else it would have the calibration and the frame of the camera that is there already.
-    named = {"camera_name": name, "frame_id": f"{name}_optical_frame"}
-    files = (settings.params_file,) if settings.params_file else ()
+    named = node_parameters({f"{base}/camera_node": {"camera_name": name, "frame_id": f"{name}_optical_frame"}})
+    files = (*named, *((settings.params_file,) if settings.params_file else ()))
     nodes = [
-        Process(node, settings.namespace, (named, *files, overrides(given, [node], CAMERA_PARAMETERS)))
+        Process(node, settings.namespace, (*files, *_overriding(given, [f"{base}/{node}"], CAMERA_PARAMETERS)))
         for node in CAMERA_NODES
     ]
-    streams = (stream.replace(":=", "=") for stream in camera_streams(settings.namespace))
-    arguments = ("--to", given["webrtc_node"], *streams)
+    # Names as the camera has them: add_streams is beside it, under the same remaps.
+    streams = (f"{name}_{stream}={topic}" for stream, topic in IMAGE_TOPICS.items())
+    server = given["webrtc_node"]
+    arguments = ("--to", server if server.startswith("/") else f"{_below('', pushed)}/{server}", *streams)
     return [*nodes, Process("add_streams", settings.namespace, (), arguments)]
+
+
+def unknown_arguments(arguments: Sequence[str], declared: Collection[str], launch_file: str) -> list[str]:
+    """What is to be said of those launch arguments that nobody declares; nothing in an included launch file.
+
+    `arguments` as LaunchContext.argv has them.
+    """
+    if not is_started(Path(launch_file), PACKAGE, sys.argv):
+        return []
+    parameters = {one.name: node for node, settings in NODES.items() for one in settings.declarations()}
+    return list(complaints(arguments, declared, parameters))
 
 
 def node_actions(processes: Iterable[Process], settings: LaunchSettings) -> list[dict[str, Any]]:
@@ -187,8 +240,10 @@ def node_actions(processes: Iterable[Process], settings: LaunchSettings) -> list
         {
             "package": PACKAGE,
             "executable": process.executable,
-            "namespace": process.namespace,
-            "parameters": list(process.parameters),
+            # An empty one would become the root and override those that a process has in its code.
+            "namespace": process.namespace or None,
+            "parameters": [one if isinstance(one, str) else one.written() for one in process.parameters],
+            "remappings": list(process.remappings),
             "arguments": list(process.arguments),
             "ros_arguments": log_arguments(settings.log_level),
             # A bag that exists already is not written to again.

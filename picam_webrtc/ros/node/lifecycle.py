@@ -31,8 +31,9 @@ Make = Callable[[AsyncExitStack], Awaitable[Switchable]]
 class ManageableNode(LifecycleNodeMixin, Node):
     """A node that becomes a managed one when `manage` is called, and is an ordinary one until then."""
 
-    def __init__(self, name: str, namespace: str) -> None:
-        Node.__init__(self, name, namespace=namespace)
+    def __init__(self, name: str, cli_args: list[str] | None = None) -> None:
+        """`cli_args` are the node's own, beside those of the process."""
+        Node.__init__(self, name, cli_args=cli_args)
         self._lifecycle: ManagedLifecycle | None = None
 
     def manage(self, lifecycle: "ManagedLifecycle") -> None:

@@ -50,7 +50,7 @@ class Runtime:
         self.before_stop: list[Callable[[], Awaitable[None]]] = []
         """What is to be done at the end while nodes still spin; it has to be quick."""
         self.namespace = ""
-        """Where nodes are made from now on, unless the command line says otherwise."""
+        """Full name of where nodes are made from now on, whatever the command line says; empty leaves it to that."""
 
     def __enter__(self) -> Self:
         self._warnings = prepare_process()
@@ -65,8 +65,10 @@ class Runtime:
         return self
 
     def node(self, name: str, make: Callable[..., N]) -> N:
-        """A node of the class `make`, which takes a name and a `namespace`."""
-        node = make(name, namespace=self.namespace)
+        """A node of the class `make`, which takes a name and `cli_args`."""
+        # A node's own arguments beat those of the command line, where launch_ros writes a namespace for all nodes.
+        placed = ["--ros-args", "-r", f"__ns:={self.namespace}"] if self.namespace else None
+        node = make(name, cli_args=placed)
         while self._warnings:
             node.get_logger().warning(self._warnings.pop(0))
         self.executor.add_node(node)

@@ -103,6 +103,7 @@ def full_name(node: Node, stream: str) -> str:
 
 async def wire(target: str, streams: Sequence[str], stack: AsyncExitStack, runtime: Runtime) -> None:
     node = runtime.node("add_streams", Node)
+    target = target if target.startswith("/") else f"{node.get_namespace().rstrip('/')}/{target}"
     keeper = StreamKeeper(node, target, [full_name(node, stream) for stream in streams])
     loop = asyncio.get_running_loop()
 
