@@ -35,6 +35,7 @@ pytestmark = pytest.mark.ros
         (("image_raw:=cam/image", "camera_info:=calibration"), "camera_info", "/calibration"),
         (("image_raw:=cam/image", "image_raw/h264:=video"), "image_raw/h264", "/video"),
         (("image_raw:=cam/image", "cam/image/compressed:=jpeg"), "image_raw/compressed", "/jpeg"),
+        (("image_raw:=cam/image", "cam/camera_info:=camera_info"), "camera_info", "/camera_info"),
         (("image_raw:=cam/image", "image_rect:=flat"), "image_rect/compressed", "/flat/compressed"),
         (("image_raw:=image_rect", "image_rect:=image_raw"), "image_rect", "/image_raw"),
         (("image_raw:=cam/image",), "detections", "/detections"),
