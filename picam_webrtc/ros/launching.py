@@ -33,13 +33,13 @@ NODES: dict[str, type[Settings]] = {
 CAMERA_NODES = ("camera_node", "inference_node")
 PACKAGE = "picam_webrtc"
 NODE_PARAMETERS = (
-    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode"),
+    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode", "network"),
     *("model", "transform", "overlay"),
     *("host", "port", "token", "operator_token", "discover", "managed"),
 )
 """Node parameters that are launch arguments too; the others are set through params_file."""
 CAMERA_PARAMETERS = (
-    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode"),
+    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode", "network"),
     *("model", "transform", "overlay"),
 )
 """The same for the launch file that adds a camera."""
