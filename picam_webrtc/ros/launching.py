@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
-from picam_webrtc.declaration import Declaration, ParameterValue, Settings
+from picam_webrtc.declaration import Declaration, ParameterValue, Settings, written
 from picam_webrtc.errors import SettingError
+from picam_webrtc.paths import with_paths
+from picam_webrtc.ros.process.packages import package_share
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
@@ -56,12 +58,13 @@ def node_declaration(name: str, nodes: Iterable[str] = tuple(NODES)) -> Declarat
 
 
 def launch_settings(given: Mapping[str, str]) -> LaunchSettings:
-    """The launch's own arguments in their types. Raises SettingError."""
+    """The launch's own arguments in their types, its paths absolute. Raises SettingError."""
     names = {field.name for field in fields(LaunchSettings)}
     declared = {one.name: one for one in LaunchSettings.declarations()}
-    return LaunchSettings.from_values(
+    settings = LaunchSettings.from_values(
         {name: typed(declared[name], text) for name, text in given.items() if name in names}
     )
+    return with_paths(settings, package_share)
 
 
 def typed(declared: Declaration, text: str) -> ParameterValue:
@@ -86,13 +89,31 @@ def is_composed(settings: LaunchSettings, cores: int | None = None) -> bool:
     return settings.composed == "true"
 
 
+def sections_of(argument: str, path: str) -> dict[str, Any]:
+    """What is in the parameter file that the launch argument names. Raises SettingError."""
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingError(argument, path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingError(argument, path, "has no parameters: it must have sections, named by nodes")
+    return content
+
+
+def parameter_files(settings: LaunchSettings) -> tuple[str, ...]:
+    """Those of the launch, each of which is there and is YAML. Raises SettingError."""
+    named = {"cameras": settings.cameras, "params_file": settings.params_file}
+    for argument, path in named.items():
+        if path:
+            sections_of(argument, path)
+    return tuple(filter(None, named.values()))
+
+
 def camera_namespaces(path: str) -> tuple[str, ...]:
     """The namespaces in a parameter file that have a camera_node. Raises SettingError."""
-    try:
-        content = yaml.safe_load(Path(path).expanduser().read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingError("cameras", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    sections = content if isinstance(content, dict) else {}
+    sections = sections_of("cameras", path)
     found = [name for name, nodes in sections.items() if isinstance(nodes, dict) and "camera_node" in nodes]
     if not found or any("*" in name for name in found):
         reason = (
@@ -120,7 +141,7 @@ def processes(given: Mapping[str, str]) -> list[Process]:
         raise SettingError("namespace", settings.namespace, "the file of cameras:= has the namespaces; write it there")
     cameras = camera_namespaces(settings.cameras) if settings.cameras else ()
     shared = _web_parameters(settings, cameras)
-    files = tuple(name for name in (settings.cameras, settings.params_file) if name)
+    files = parameter_files(settings)
     if is_composed(settings):
         arguments = ("--cameras", *cameras) if cameras else ()
         one = Process("picam_webrtc", settings.namespace, (*shared, *files, overrides(given, NODES)), arguments)
@@ -171,7 +192,7 @@ def added_camera(given: Mapping[str, str]) -> list[Process]:
     name = _name(settings.namespace)
     # Else it would have the calibration and the frame of the camera that is there already.
     named = {"camera_name": name, "frame_id": f"{name}_optical_frame"}
-    files = (settings.params_file,) if settings.params_file else ()
+    files = parameter_files(settings)
     nodes = [
         Process(node, settings.namespace, (named, *files, overrides(given, [node], CAMERA_PARAMETERS)))
         for node in CAMERA_NODES
@@ -216,11 +237,6 @@ def launch_argument(name: str) -> dict[str, Any]:
     choices = {"choices": _choices(declared)} if _choices(declared) else {}
     default = written(declared.default)
     return {"name": name, "default_value": default, "description": declared.param.description, **choices}
-
-
-def written(value: ParameterValue) -> str:
-    """As on a command line."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _choices(declared: Declaration) -> list[str]:
