@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rclpy.node import Node
 
+from picam_webrtc.errors import SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.labels import Labels
@@ -16,7 +17,9 @@ from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_rep
 from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.command_line import node_arguments
 from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
@@ -147,9 +150,13 @@ async def infer(
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("inference_node", ManageableNode)
     forward_logs(stack, node, "inference")
-    parameters = NodeParameters(node, InferenceSettings)
+    parameters = NodeParameters(node, InferenceSettings, runtime.overrides)
+    lores_topic = parameters.settings.lores_topic
+    if lores_topic and (fault := fault_of_topic(lores_topic)):
+        raise SettingError("lores_topic", lores_topic, fault)
     await bring_up(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
 
 
 def main() -> int:
+    node_arguments("inference_node", __doc__, InferenceSettings)
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))

@@ -13,6 +13,7 @@ from picam_webrtc.ros.node.diagnostics import Report, diagnostics
 from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.command_line import node_arguments
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.streams.network_report import network_report
@@ -87,10 +88,11 @@ async def _follow(changes: AsyncLatest[WebRtcSettings], sessions: Sessions, stre
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("webrtc_node", ManageableNode)
     forward_logs(stack, node, "streaming", "web")
-    parameters = NodeParameters(node, WebRtcSettings)
+    parameters = NodeParameters(node, WebRtcSettings, runtime.overrides)
     managed = parameters.settings.managed
     await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
 
 
 def main() -> int:
+    node_arguments("webrtc_node", __doc__, WebRtcSettings)
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))
