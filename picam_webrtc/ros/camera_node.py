@@ -17,7 +17,7 @@ from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera.camera_stream import CameraStream
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.command_line import node_arguments
@@ -28,6 +28,12 @@ from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.sensor_outputs import SensorOutputsPublisher
 from picam_webrtc.sensor_outputs import SensorOutputs
 from picam_webrtc.settings import CameraSettings
+
+EFFECTS = Effects(
+    activated="the camera opens when somebody subscribes",
+    deactivated="the camera is closed, whoever subscribes",
+    cleaned_up="its topics are gone, and the camera is let go of",
+)
 
 
 class CameraNode:
@@ -140,7 +146,7 @@ async def wire(
         node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
         return camera
 
-    await bring_up(stack, node, parameters.settings.managed, capture)
+    await bring_up(stack, node, parameters.settings.managed, capture, EFFECTS)
 
 
 def main(library: CameraLibrary | None = None) -> int:

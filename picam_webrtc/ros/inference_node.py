@@ -14,7 +14,7 @@ from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.command_line import node_arguments
@@ -32,6 +32,11 @@ from picam_webrtc.settings import InferenceSettings
 NO_SENSOR_OUTPUTS = "Nothing is detected: no sensor_outputs come with the pictures; set camera_node's parameter network"
 UNFOUND_FRAMES = 30
 """Pictures without outputs before that is said: within a process they come before the topic of the outputs is found."""
+EFFECTS = Effects(
+    activated="frames are taken and given while somebody subscribes",
+    deactivated="no frame is taken or given",
+    cleaned_up="its topics are gone, and the model is let go of",
+)
 
 
 class InferenceNode:
@@ -154,7 +159,9 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
     lores_topic = parameters.settings.lores_topic
     if lores_topic and (fault := fault_of_topic(lores_topic)):
         raise SettingError("lores_topic", lores_topic, fault)
-    await bring_up(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
+    await bring_up(
+        stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local), EFFECTS
+    )
 
 
 def main() -> int:

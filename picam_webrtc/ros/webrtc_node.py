@@ -10,7 +10,7 @@ from std_msgs.msg import Int32
 from picam_webrtc.background import background
 from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.command_line import node_arguments
@@ -26,6 +26,12 @@ from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import page_links, serve
+
+EFFECTS = Effects(
+    activated="streams are encoded while somebody watches",
+    deactivated="nothing is encoded; viewers stay connected and see that nothing comes",
+    cleaned_up="viewers are disconnected, and the port is closed",
+)
 
 
 async def serve_streams(
@@ -90,7 +96,7 @@ async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> N
     forward_logs(stack, node, "streaming", "web")
     parameters = NodeParameters(node, WebRtcSettings, runtime.overrides)
     managed = parameters.settings.managed
-    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
+    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local), EFFECTS)
 
 
 def main() -> int:
