@@ -58,6 +58,12 @@ def test_so_are_other_bad_ros_arguments(arguments: list[str], said: str) -> None
     assert complaint_of("camera_node", "--ros-args", *arguments).startswith(f"camera_node: ROS arguments: {said}")
 
 
+def test_a_list_of_many_types_is_refused_with_how_to_write_it() -> None:
+    complaint = complaint_of("inference_node", "--ros-args", "-p", "class_filter:=[0, dog]")
+
+    assert complaint.endswith("; write the entries of a list alike, as [1.0, 2.5] or ['0', 'dog']")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

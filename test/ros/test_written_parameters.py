@@ -126,6 +126,7 @@ def test_a_film_is_found_in_the_home_folder_by_a_running_node(tmp_path: Path, co
         ("class_filter", "[person]", ["person"]),
         ("threshold", "1", 1.0),
         ("threshold", "0.25", 0.25),
+        ("labels", '"12"', "12"),
         ("min_rate", "5", 5.0),
     ],
 )

@@ -14,6 +14,7 @@ from picam_webrtc.errors import PicamWebrtcError
 
 HELP_WIDTH = 100
 """Of the parameters in a help text [characters]."""
+ALIKE = "write the entries of a list alike, as [1.0, 2.5] or ['0', 'dog']"
 ROS_ARGUMENTS = "Parameters, remaps and the rest of ROS come after --ros-args: --ros-args -p NAME:=VALUE -r FROM:=TO"
 
 
@@ -53,7 +54,8 @@ def own_arguments(arguments: Sequence[str]) -> list[str]:
 def one_line(error: Exception) -> str:
     """rcl's message on one line, less the places in its source code that it appends."""
     text = re.sub(r", at \S+:\d+", "", " ".join(str(error).split()))
-    return text.removeprefix("Failed to parse ROS arguments: ").replace(" Error: error not set", "")
+    text = text.removeprefix("Failed to parse ROS arguments: ").replace(" Error: error not set", "")
+    return f"{text}; {ALIKE}" if "Sequence should be of same type" in text else text
 
 
 def parameters_text(settings: type[Settings]) -> str:

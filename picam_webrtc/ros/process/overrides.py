@@ -91,20 +91,23 @@ def _found(arguments: Sequence[str]) -> Iterator[Override]:
 def _of_rule(rule: str) -> Iterator[Override]:
     name, _, value = rule.partition(":=")
     node, _, name = name.rpartition(":")
-    yield Override(_section(node) if node else EVERY_NODE, name, _written(yaml.compose(value, yaml.SafeLoader)))
+    try:
+        written = _written(yaml.compose(value, yaml.SafeLoader))
+    except yaml.YAMLError:  # of which rcl tells
+        return
+    yield Override(_section(node) if node else EVERY_NODE, name, written)
 
 
 def _of_file(file: str) -> Iterator[Override]:
     try:
-        root = yaml.compose(Path(file).read_text(), yaml.SafeLoader)
+        roots = [root for root in yaml.compose_all(Path(file).read_text(), yaml.SafeLoader) if root is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         said = " ".join(str(error).split())
         raise PicamWebrtcError(f"parameter file {file} cannot be read as YAML: {said}") from error
-    if root is None:
-        return
-    if not isinstance(root, yaml.MappingNode):
-        raise PicamWebrtcError(f"parameter file {file} has no parameters: it must have sections, named by nodes")
-    yield from _of_sections(root, "", file)
+    for root in roots:
+        if not isinstance(root, yaml.MappingNode):
+            raise PicamWebrtcError(f"parameter file {file} has no parameters: it must have sections, named by nodes")
+        yield from _of_sections(root, "", file)
 
 
 def _of_sections(mapping: yaml.MappingNode, section: str, file: str) -> Iterator[Override]:
