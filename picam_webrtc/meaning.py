@@ -31,7 +31,7 @@ def _text(declared: Declaration, value: object, written: str | None) -> object:
         return value
     choices = declared.param.choices
     if isinstance(value, bool) and choices and written not in choices:
-        return next((word for word in WORDS[value] if word in choices), value)
+        return next((word for word in WORDS[value] if word in choices), value if written is None else written)
     if written is None:
         # 012 is 10 to YAML, and 1e5 is 100000.0.
         raise SettingError(declared.name, value, "must be a text: in YAML write it in quotes, as in '\"12\"'")

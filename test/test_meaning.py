@@ -59,8 +59,9 @@ def test_a_bool_is_the_choice_that_says_so(name: str, value: bool, written: str 
     assert meant(declared(name), value, written) == choice
 
 
-def test_a_bool_that_no_choice_says_stays_one() -> None:
-    assert meant(declared("tls"), True, "on") is True
+def test_a_bool_that_no_choice_says_is_what_was_written_if_that_is_known() -> None:
+    assert meant(declared("tls"), True, "on") == "on"
+    assert meant(declared("tls"), True) is True
 
 
 @pytest.mark.parametrize(
