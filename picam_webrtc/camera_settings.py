@@ -57,6 +57,7 @@ class CameraSettings(Settings):
             "network that the sensor itself runs on each picture (Picamera2, IMX500: Raspberry Pi AI Camera): path of "
             "an .rpk file; what it finds is inference_node's transform:=sensor; empty is none",
             read_only=True,
+            path=PathKind.PATH,
         ),
     ] = ""
     test_pattern: Annotated[

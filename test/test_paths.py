@@ -10,7 +10,7 @@ from picam_webrtc.paths import resolved, with_paths
 from picam_webrtc.settings import CameraSettings, InferenceSettings, LaunchSettings, WebRtcSettings
 
 PATHS = {
-    "CameraSettings": {"video_file", "bag", "camera_python", "camera_socket", "tuning_file"},
+    "CameraSettings": {"video_file", "bag", "camera_python", "camera_socket", "tuning_file", "network"},
     "InferenceSettings": {"model", "labels", "delegate"},
     "WebRtcSettings": {"token_file", "tls_cert", "tls_key", "publish_token_file"},
     "LaunchSettings": {"params_file", "cameras", "record_to"},
