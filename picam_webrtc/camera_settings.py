@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from picam_webrtc.declaration import Managed, Param, Settings
+from picam_webrtc.declaration import Managed, Param, PathKind, Settings
 
 MOST_WIDTH, MOST_HEIGHT = 9248, 6944
 """Of a picture [px]: an OV64A40's, the largest sensor that Raspberry Pi OS has a driver for."""
@@ -28,10 +28,16 @@ class CameraSettings(Settings):
             "video or still picture that source video_file plays in a loop; fitted into width x height, "
             "its aspect ratio kept, with black bars where it does not fill the picture",
             read_only=True,
+            path=PathKind.PATH,
         ),
     ] = ""
     bag: Annotated[
-        str, Param("folder of the rosbag2 recording that source bag plays in a loop, at its own size", read_only=True)
+        str,
+        Param(
+            "folder of the rosbag2 recording that source bag plays in a loop, at its own size",
+            read_only=True,
+            path=PathKind.PATH,
+        ),
     ] = ""
     bag_topic: Annotated[
         str,
@@ -51,6 +57,7 @@ class CameraSettings(Settings):
             "network that the sensor itself runs on each picture (Picamera2, IMX500: Raspberry Pi AI Camera): path of "
             "an .rpk file; what it finds is inference_node's transform:=sensor; empty is none",
             read_only=True,
+            path=PathKind.PATH,
         ),
     ] = ""
     test_pattern: Annotated[
@@ -71,12 +78,17 @@ class CameraSettings(Settings):
             read_only=True,
         ),
     ] = "auto"
-    camera_python: Annotated[str, Param("interpreter of a capture process, one that has Picamera2", read_only=True)] = (
-        "/usr/bin/python3"
-    )
+    camera_python: Annotated[
+        str,
+        Param("interpreter of a capture process, one that has Picamera2", read_only=True, path=PathKind.PATH_OR_NAME),
+    ] = "/usr/bin/python3"
     camera_socket: Annotated[
         str,
-        Param(f"socket of a capture service; empty is {CAPTURE_SOCKET} where it stands", read_only=True),
+        Param(
+            f"socket of a capture service; empty is {CAPTURE_SOCKET} where it stands",
+            read_only=True,
+            path=PathKind.PATH,
+        ),
     ] = ""
     width: Annotated[
         int,
@@ -143,6 +155,7 @@ class CameraSettings(Settings):
             "libcamera's tuning of the camera (Picamera2): a path, or a name in its data folder such as "
             "imx219_noir.json; empty is the one for the sensor",
             read_only=True,
+            path=PathKind.PATH_OR_NAME,
         ),
     ] = ""
     buffer_count: Annotated[
@@ -180,8 +193,8 @@ class CameraSettings(Settings):
     camera_info_url: Annotated[
         str,
         Param(
-            "where the calibration is kept: file:///path or package://package/path, ${NAME} and ${ROS_HOME} are "
-            "filled in; empty is file://${ROS_HOME}/camera_info/${NAME}.yaml",
+            "where the calibration is kept: file:///path, package://package/path or a path; ${NAME} and ${ROS_HOME} "
+            "are filled in; empty is file://${ROS_HOME}/camera_info/${NAME}.yaml",
             read_only=True,
         ),
     ] = ""

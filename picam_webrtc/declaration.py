@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import Enum
 from math import isfinite
 from typing import Annotated, Any, Self, get_args, get_origin, get_type_hints
 
 from picam_webrtc.errors import SettingError
 
 ParameterValue = bool | int | float | str | tuple[str, ...]
+
+
+class PathKind(Enum):
+    """What a text that names a file or folder may be; `paths.with_paths` makes an absolute path of it."""
+
+    PATH = "a path"
+    PATH_OR_NAME = "a path, or the name of something that is found elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,7 @@ class Param:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = False
+    path: PathKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Declaration:
             return float(value)
         elif type(value) is self.type:
             return value  # type: ignore[return-value]
-        wanted = "list of strings" if self.type is tuple else self.type.__name__
+        wanted = "list of strings, as in [a, b]" if self.type is tuple else self.type.__name__
         raise SettingError(self.name, value, f"must be of type {wanted}")
 
 
@@ -69,6 +78,13 @@ class Settings:
             if name not in declared:
                 raise SettingError(name, value, f"no such parameter; there are: {', '.join(declared)}")
         return cls(**{name: declared[name].check(value) for name, value in values.items()})
+
+
+def written(value: ParameterValue) -> str:
+    """As on a command line; the entries of a list with commas between them."""
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _declaration(name: str, hint: Any, default: Any) -> Declaration:

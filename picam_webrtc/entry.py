@@ -42,13 +42,13 @@ def run(name: str) -> int:
         dependencies.check(dependencies.NEEDS.get(name, ()))
         return int(import_module(EXECUTABLES[name]).main())
     except PicamWebrtcError as error:
-        print(f"{PACKAGE}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)  # there is no node yet that could say it
     except ImportError as error:
         foreign = _foreign_module(error)
         if not foreign:
             raise
         said = " ".join(str(error).split())
-        print(f"{PACKAGE}: {foreign} cannot be imported: {said}; {DOCTOR} tells what to do", file=sys.stderr)
+        print(f"{name}: {foreign} cannot be imported: {said}; {DOCTOR} tells what to do", file=sys.stderr)
     return 1
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from picam_webrtc.camera_settings import CameraSettings
-from picam_webrtc.declaration import Managed, Param, Settings
+from picam_webrtc.declaration import Managed, Param, PathKind, Settings
 
 __all__ = [
     "AddedCameraSettings",
@@ -33,11 +33,16 @@ class InferenceSettings(Settings):
         str,
         Param(
             "path of a .tflite file, or the name of a model that picam_webrtc.models can fetch; auto is "
-            "ssd_mobilenet_v2, or face_detection where only that has been fetched"
+            "ssd_mobilenet_v2, or face_detection where only that has been fetched",
+            path=PathKind.PATH_OR_NAME,
         ),
     ] = "auto"
     labels: Annotated[
-        str, Param("path of a label file; empty takes the model's own labels, or the .txt file beside the model")
+        str,
+        Param(
+            "path of a label file; empty takes the model's own labels, or the .txt file beside the model",
+            path=PathKind.PATH,
+        ),
     ] = ""
     task: Annotated[
         str,
@@ -84,7 +89,11 @@ class InferenceSettings(Settings):
         int, Param("threads of the interpreter; 0 is 1 below 4 cores, else half of them, 4 at most", 0, 64)
     ] = 0
     delegate: Annotated[
-        str, Param("shared library of an external delegate, such as libedgetpu.so.1; empty is the CPU")
+        str,
+        Param(
+            "shared library of an external delegate, such as libedgetpu.so.1; empty is the CPU",
+            path=PathKind.PATH_OR_NAME,
+        ),
     ] = ""
     delegate_options: Annotated[tuple[str, ...], Param("options of the delegate, each as key=value")] = ()
     delegate_fallback: Annotated[bool, Param("run on the CPU when the delegate does not load")] = False
@@ -141,7 +150,11 @@ class WebRtcSettings(Settings):
     ] = ""
     token_file: Annotated[
         str,
-        Param("file with the viewers' token in its first line and the operators' in its second", read_only=True),
+        Param(
+            "file with the viewers' token in its first line and the operators' in its second",
+            read_only=True,
+            path=PathKind.PATH,
+        ),
     ] = ""
     allowed_origins: Annotated[
         tuple[str, ...],
@@ -160,9 +173,14 @@ class WebRtcSettings(Settings):
         ),
     ] = "off"
     tls_cert: Annotated[
-        str, Param("PEM file of the certificate chain; read again when it changes; https when set", read_only=True)
+        str,
+        Param(
+            "PEM file of the certificate chain; read again when it changes; https when set",
+            read_only=True,
+            path=PathKind.PATH,
+        ),
     ] = ""
-    tls_key: Annotated[str, Param("PEM file of the certificate's private key", read_only=True)] = ""
+    tls_key: Annotated[str, Param("PEM file of the certificate's private key", read_only=True, path=PathKind.PATH)] = ""
     ice_port_min: Annotated[int, Param("first UDP port for viewers; 0: any", 0, 65535, read_only=True)] = 0
     ice_port_max: Annotated[int, Param("last UDP port for viewers", 0, 65535, read_only=True)] = 0
     ice_servers: Annotated[
@@ -242,6 +260,7 @@ class WebRtcSettings(Settings):
         Param(
             "file with that token, or with a line name:=token for each stream; read again for every connection",
             read_only=True,
+            path=PathKind.PATH,
         ),
     ] = ""
     publish_ice_servers: Annotated[
@@ -278,16 +297,19 @@ class LaunchSettings(Settings):
     namespace: Annotated[
         str, Param("namespace of all nodes and topics; those in the file of cameras:= are below it")
     ] = ""
-    params_file: Annotated[str, Param("YAML file with node parameters")] = ""
+    params_file: Annotated[str, Param("YAML file with node parameters", path=PathKind.PATH)] = ""
     cameras: Annotated[
         str,
         Param(
             "YAML file with node parameters in which every namespace that has a camera_node is a camera; all of them "
-            "are served by one webrtc_node"
+            "are served by one webrtc_node",
+            path=PathKind.PATH,
         ),
     ] = ""
     record: Annotated[bool, Param("record coded video, camera_info, detections and the robot's log to a bag")] = False
-    record_to: Annotated[str, Param("folder that record makes for its bag; empty is ./picam_webrtc_<date>_<time>")] = ""
+    record_to: Annotated[
+        str, Param("folder that record makes for its bag; empty is ./picam_webrtc_<date>_<time>", path=PathKind.PATH)
+    ] = ""
     respawn: Annotated[bool, Param("start a process again that has died")] = False
     respawn_delay: Annotated[float, Param("how long to wait before that [s]", 0.0, 3600.0)] = 1.0
     log_level: Annotated[str, Param("least severity that is logged", choices=("debug", "info", "warn", "error"))] = (

@@ -44,7 +44,7 @@ def test_a_package_that_cannot_be_imported_is_named_with_what_it_says(
     ended = start(tmp_path, program, code)
 
     (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"picam_webrtc: aiortc cannot be imported: {said}")
+    assert line.startswith(f"record: aiortc cannot be imported: {said}")
     assert line.endswith(f"; {sys.executable} -m picam_webrtc.doctor tells what to do")
     assert ended.returncode == 1
 
@@ -66,4 +66,4 @@ def test_a_node_with_such_a_package_starts_with_that_line(tmp_path: Path) -> Non
     )  # fmt: skip
 
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("picam_webrtc: aiortc cannot be imported: odd; ")
+    assert line.startswith("webrtc_node: aiortc cannot be imported: odd; ")

@@ -113,13 +113,66 @@ def test_the_one_process_gets_all_of_them(launched: Launched) -> None:
     assert given == {"/camera_node": {"source": "test_pattern"}, "/webrtc_node": {"port": 8090}}
 
 
-def test_an_argument_wins_over_the_parameter_file_and_hides_nothing_when_absent(launched: Launched) -> None:
+def test_an_argument_wins_over_the_parameter_file_and_hides_nothing_when_absent(
+    launched: Launched, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
+
     def of_camera(**given: str) -> list[Any]:
-        nodes = launched.by_executable(composed="false", params_file="mine.yaml", **given)
+        nodes = launched.by_executable(composed="false", params_file=str(mine), **given)
         return parameters(nodes["camera_node"])
 
-    assert of_camera(source="test_pattern") == ["mine.yaml", {"/camera_node": {"source": "test_pattern"}}]
-    assert of_camera() == ["mine.yaml"]
+    assert of_camera(source="test_pattern") == [str(mine), {"/camera_node": {"source": "test_pattern"}}]
+    assert of_camera() == [str(mine)]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, r"'params_file' = '.*/mine\.yaml': cannot be read as YAML: .*No such file"),
+        ("{", "cannot be read as YAML"),
+        ("camera_node", "has no parameters: it must have sections, named by nodes"),
+    ],
+)
+def test_a_parameter_file_that_is_none_is_refused_and_nothing_starts(
+    launched: Launched, adding: Launched, tmp_path: Path, text: str | None, complaint: str
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    if text is not None:
+        mine.write_text(text)
+
+    for file in (launched, adding):
+        with pytest.raises(SettingError, match=complaint):
+            file.nodes(params_file=str(mine), namespace="front")
+
+
+@pytest.mark.parametrize("named", ["~/mine.yaml", "$ROBOT/mine.yaml", "${ROBOT}/mine.yaml", "robot/mine.yaml"])
+def test_paths_of_the_launch_are_taken_as_people_write_them(
+    launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    home = tmp_path / "robot"
+    home.mkdir()
+    (home / "mine.yaml").write_text("{front: {camera_node: {ros__parameters: {width: 640}}}}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("ROBOT", str(home))
+
+    nodes = launched.by_executable(composed="false", params_file=named, cameras=named, record="true", record_to=named)
+
+    assert nodes["camera_node"].parameters[:2] == [str(home / "mine.yaml")] * 2
+    assert nodes["record"].arguments[:2] == ["--output", str(home / "mine.yaml")]
+
+
+def test_our_own_cameras_file_is_found_by_its_package(launched: Launched) -> None:
+    nodes = launched.nodes(composed="true", cameras="package://picam_webrtc/config/cameras.yaml")
+
+    assert any(str(parameters).endswith("config/cameras.yaml") for parameters in nodes[0].parameters)
+
+
+def test_a_package_that_is_not_there_is_named(launched: Launched) -> None:
+    with pytest.raises(SettingError, match=r"'package://no_such/a\.yaml': there is no ROS package no_such"):
+        launched.nodes(params_file="package://no_such/a.yaml")
 
 
 def test_respawn_and_log_level_reach_every_process(launched: Launched) -> None:
@@ -182,7 +235,7 @@ def test_recording_publishes_coded_video_and_takes_that_of_every_camera(launched
     nodes = launched.by_executable(composed="false", cameras=str(CAMERAS), record="true", record_to="drive")
 
     assert parameters(nodes["webrtc_node"])[0]["/webrtc_node"]["encoded_topics"] == "compressed_image"
-    assert nodes["record"].arguments[:2] == ["--output", "drive"]
+    assert nodes["record"].arguments[:2] == ["--output", str(Path.cwd() / "drive")]
     assert {"/front/image_processed/h264", "/rear/camera_info", "/rosout"} <= set(nodes["record"].arguments)
     assert not any(topic.endswith("image_raw") for topic in nodes["record"].arguments)
 

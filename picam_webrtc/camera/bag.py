@@ -35,7 +35,7 @@ class BagSource(Player):
 
     def __init__(self, settings: CameraSettings, clock: Clock | None = None) -> None:
         """Raises SettingError where there is no such recording, or no picture in it."""
-        self._path = Path(settings.bag).expanduser()
+        self._path = Path(settings.bag)
         if not settings.bag:
             raise SettingError("bag", settings.bag, "source bag needs one, e.g. bag:=/path/to/recording")
         try:

@@ -5,18 +5,17 @@ The files are those of ROS's camera_calibration and camera_info_manager, with on
 """
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 import yaml
 
 from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.paths import PackageShare, resolved
 from picam_webrtc.view import QUARTER_TURNS, Matrix, Rectangle, Size, View
 
 DEFAULT_URL = "file://${ROS_HOME}/camera_info/${NAME}.yaml"
@@ -228,22 +227,22 @@ def _crop(numbers: Any) -> Rectangle:
 
 
 def resolve_url(
-    url: str, camera_name: str, package_share: Callable[[str], Path], environment: Mapping[str, str] = os.environ
+    url: str, camera_name: str, package_share: PackageShare, environment: Mapping[str, str] = os.environ
 ) -> Path:
-    """The file behind a `camera_info_url`; "" means DEFAULT_URL. `package_share` finds a ROS package's files.
+    """The file behind a `camera_info_url`; "" means DEFAULT_URL. A path is taken as well.
 
     Raises CalibrationError for a URL that is neither file:/// nor package://.
     """
     ros_home = environment.get("ROS_HOME") or str(Path.home() / ".ros")
     text = (url or DEFAULT_URL).replace("${NAME}", camera_name).replace("${ROS_HOME}", ros_home)
-    match = re.fullmatch(r"(file|package)://(.*)", text, re.IGNORECASE)
-    path = unquote(match[2]) if match else ""
-    if match and match[1].lower() == "file" and path.startswith("/"):
-        return Path(path)
-    package, _, inside = path.partition("/")
-    if match and match[1].lower() == "package" and package and inside:
-        return package_share(package) / inside
-    raise CalibrationError(f"camera_info_url '{url}' must be file:///path or package://package/path")
+    scheme, separator, rest = text.partition("://")
+    relative = scheme.lower() == "file" and not rest.startswith(("/", "~", "$"))
+    if separator and (scheme.lower() not in ("file", "package") or relative):
+        raise CalibrationError(f"camera_info_url '{url}' must be file:///path or package://package/path")
+    try:
+        return Path(resolved(f"{scheme.lower()}://{rest}" if separator else text, package_share))
+    except LookupError as error:
+        raise CalibrationError(f"camera_info_url '{url}': {error}") from error
 
 
 def load(path: Path) -> Calibration:

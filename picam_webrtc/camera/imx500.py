@@ -54,7 +54,7 @@ def select_sensor(cameras: Sequence[CameraInfo], settings: CameraSettings) -> Ca
 
 def network_file(network: str) -> Path:
     """Raises SettingError where it is none."""
-    path = Path(network).expanduser()
+    path = Path(network)
     if not path.is_file():
         reason = f"no such file: give the path of an .rpk file ({INSTALL} brings some to /usr/share/imx500-models)"
         raise SettingError("network", str(path), reason)

@@ -1,7 +1,8 @@
 """Prints the cameras that Picamera2 sees: ids, models, sensor modes, formats and controls."""
 
 import sys
-from collections.abc import Iterator
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from picam_webrtc.camera.controls import Control
@@ -87,12 +88,14 @@ def lines() -> Iterator[str]:
     return reach(CameraSettings(), listing, lambda way: iter(remote_listing(way)))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`arguments` in place of this process's."""
+    ArgumentParser("list_cameras", description=__doc__).parse_args(arguments)
     try:
         for line in lines():
             print(line)
     except CameraError as error:
-        print(f"picam_webrtc: {error}", file=sys.stderr)
+        print(f"list_cameras: {error}", file=sys.stderr)
         return 1
     return 0
 

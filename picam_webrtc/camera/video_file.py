@@ -38,7 +38,7 @@ def checked_path(name: str) -> Path:
     """The file of that name. Raises SettingError unless it exists and holds pictures."""
     if not name:
         raise SettingError("video_file", name, "source video_file needs one, e.g. video_file:=/path/to/clip.mp4")
-    path = Path(name).expanduser()
+    path = Path(name)
     if not path.is_file():
         raise SettingError("video_file", name, "there is no such file; give the path of a video or a picture")
     try:

@@ -1,7 +1,6 @@
 """camera_node: a frame source as `image_raw` and its siblings, open only while somebody subscribes."""
 
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from rclpy.node import Node
@@ -18,9 +17,10 @@ from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.camera.camera_stream import CameraStream
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.diagnostics import Report, camera_report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.command_line import node_arguments
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.process.sim_time import StampClock
@@ -28,6 +28,12 @@ from picam_webrtc.ros.topics.image_io import LocalTopics
 from picam_webrtc.ros.topics.sensor_outputs import SensorOutputsPublisher
 from picam_webrtc.sensor_outputs import SensorOutputs
 from picam_webrtc.settings import CameraSettings
+
+EFFECTS = Effects(
+    activated="the camera opens when somebody subscribes",
+    deactivated="the camera is closed, whoever subscribes",
+    cleaned_up="its topics are gone, and the camera is let go of",
+)
 
 
 class CameraNode:
@@ -96,26 +102,32 @@ class CameraNode:
         self._calibrations.close()
 
 
-def declare_controls(node: Node, source: FrameSource, call_soon: Callable[[Callable[[], None]], None]) -> None:
-    """Make parameters of the camera's controls, where the source has any; with `call_soon`, which calls on the thread
-    that spins, when the camera opens for the first time if it does not now. Raises SettingError.
+def declare_controls(
+    runtime: Runtime, node: Node, parameters: NodeParameters[CameraSettings], source: FrameSource
+) -> None:
+    """Make parameters of the camera's controls, where the source has any; on the thread that spins, when the camera
+    opens for the first time, if it does not now. Raises SettingError.
     """
     if not isinstance(source, ControlledSource):
         return
 
     def declare(controls: ControlSet) -> None:
+        ControlParameters(node, source.apply, controls, parameters.meanings, runtime.overrides)
+
+    def declare_late(controls: ControlSet) -> None:
         try:
-            ControlParameters(node, source.apply, controls)
+            declare(controls)
         except SettingError as error:
             node.get_logger().error(str(error))
+        runtime.warn_of_unknown()
 
     try:
         controls = source.probe()
     except CameraError as error:  # in use or unplugged now: capture will try again, and again
         node.get_logger().warning(f"The camera's controls are no parameters until it opens: {error}")
-        source.on_controls = lambda controls: call_soon(lambda: declare(controls))
+        source.on_controls = lambda controls: runtime.call_soon(lambda: declare_late(controls))
         return
-    ControlParameters(node, source.apply, controls)
+    declare(controls)
 
 
 async def wire(
@@ -123,9 +135,9 @@ async def wire(
 ) -> None:
     node = runtime.node("camera_node", ManageableNode)
     forward_logs(stack, node, "camera")
-    parameters = NodeParameters(node, CameraSettings)
+    parameters = NodeParameters(node, CameraSettings, runtime.overrides)
     source = make_source(parameters.settings, library)
-    declare_controls(node, source, runtime.call_soon)
+    declare_controls(runtime, node, parameters, source)
 
     async def capture(inner: AsyncExitStack) -> CameraNode:
         camera = CameraNode(node, parameters, source, local)
@@ -134,9 +146,10 @@ async def wire(
         node.get_logger().info(f"Ready: publishes image_raw from {source} while somebody subscribes")
         return camera
 
-    await bring_up(stack, node, parameters.settings.managed, capture)
+    await bring_up(stack, node, parameters.settings.managed, capture, EFFECTS)
 
 
 def main(library: CameraLibrary | None = None) -> int:
     """Run the node; `library` replaces the installed Picamera2."""
+    node_arguments("camera_node", __doc__, CameraSettings)
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics(), library))

@@ -1,14 +1,12 @@
 """All nodes in one process: an image goes from the camera to the encoder as the same array."""
 
-import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
-from rclpy.utilities import remove_ros_args
-
 from picam_webrtc.ros import camera_node, inference_node, webrtc_node
+from picam_webrtc.ros.process.command_line import parsed
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.image_io import LocalTopics
 
@@ -32,5 +30,5 @@ def main() -> int:
     parser.add_argument(
         "--cameras", nargs="+", default=[""], metavar="NAMESPACE", help="a camera in each of them, by full name"
     )
-    arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])
+    arguments = parsed(parser)
     return run(partial(wire, arguments.cameras))

@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from rclpy.node import Node
 
+from picam_webrtc.errors import SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.command_line import node_arguments
 from picam_webrtc.ros.process.logs import forward_logs
+from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
@@ -29,6 +32,11 @@ from picam_webrtc.settings import InferenceSettings
 NO_SENSOR_OUTPUTS = "Nothing is detected: no sensor_outputs come with the pictures; set camera_node's parameter network"
 UNFOUND_FRAMES = 30
 """Pictures without outputs before that is said: within a process they come before the topic of the outputs is found."""
+EFFECTS = Effects(
+    activated="frames are taken and given while somebody subscribes",
+    deactivated="no frame is taken or given",
+    cleaned_up="its topics are gone, and the model is let go of",
+)
 
 
 class InferenceNode:
@@ -147,9 +155,15 @@ async def infer(
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("inference_node", ManageableNode)
     forward_logs(stack, node, "inference")
-    parameters = NodeParameters(node, InferenceSettings)
-    await bring_up(stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local))
+    parameters = NodeParameters(node, InferenceSettings, runtime.overrides)
+    lores_topic = parameters.settings.lores_topic
+    if lores_topic and (fault := fault_of_topic(lores_topic)):
+        raise SettingError("lores_topic", lores_topic, fault)
+    await bring_up(
+        stack, node, parameters.settings.managed, lambda inner: infer(inner, node, parameters, local), EFFECTS
+    )
 
 
 def main() -> int:
+    node_arguments("inference_node", __doc__, InferenceSettings)
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))

@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
-from picam_webrtc.declaration import Declaration, ParameterValue, Settings
+from picam_webrtc.declaration import Declaration, ParameterValue, Settings, written
 from picam_webrtc.errors import SettingError
+from picam_webrtc.paths import with_paths
 from picam_webrtc.ros.launch.cameras_file import CamerasFile, read_cameras_file
 from picam_webrtc.ros.launch.parameter_file import ParameterFile, node_parameters
 from picam_webrtc.ros.launch.remaps import Rule, as_seen_from_outside
 from picam_webrtc.ros.launch.unknown_arguments import complaints, is_started
+from picam_webrtc.ros.process.packages import package_share
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
@@ -70,12 +72,13 @@ def node_declaration(name: str, nodes: Iterable[str] = tuple(NODES)) -> Declarat
 
 
 def launch_settings(given: Mapping[str, Any]) -> LaunchSettings:
-    """The launch's own arguments in their types. Raises SettingError."""
+    """The launch's own arguments in their types, its paths absolute. Raises SettingError."""
     names = {field.name for field in fields(LaunchSettings)}
     declared = {one.name: one for one in LaunchSettings.declarations()}
-    return LaunchSettings.from_values(
+    settings = LaunchSettings.from_values(
         {name: typed(declared[name], text) for name, text in given.items() if name in names}
     )
+    return with_paths(settings, package_share)
 
 
 def typed(declared: Declaration, text: str) -> ParameterValue:
@@ -98,6 +101,20 @@ def is_composed(settings: LaunchSettings, cores: int | None = None) -> bool:
     if settings.composed == "auto":
         return (cores or os.cpu_count() or 1) <= SMALL_MACHINE_CORES
     return settings.composed == "true"
+
+
+def params_files(settings: LaunchSettings) -> tuple[str, ...]:
+    """That of the launch, which is there and is YAML, if it has one. Raises SettingError."""
+    path = settings.params_file
+    if not path:
+        return ()
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingError("params_file", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if content is not None and not isinstance(content, dict):
+        raise SettingError("params_file", path, "has no parameters: it must have sections, named by nodes")
+    return (path,)
 
 
 def base_namespace(given: Mapping[str, Any], settings: LaunchSettings) -> str:
@@ -135,7 +152,7 @@ def processes(given: Mapping[str, Any]) -> list[Process]:
     file = read_cameras_file(settings.cameras) if settings.cameras else None
     names = file.namespaces if file else ()
     cameras = tuple(_below(base, name) for name in names)
-    files = (*_cameras_parameters(file, base), *((settings.params_file,) if settings.params_file else ()))
+    files = (*_cameras_parameters(file, base), *params_files(settings))
     remappings = _remappings(given, cameras)
     web, places = f"{base}/webrtc_node", cameras or (base,)
     wanted = node_parameters({web: _wanted_of_web(settings, base, names)})
@@ -211,7 +228,7 @@ def added_camera(given: Mapping[str, Any]) -> list[Process]:
         raise SettingError("namespace", settings.namespace, "an added camera needs one, e.g. namespace:=rear")
     # Else it would have the calibration and the frame of the camera that is there already.
     named = node_parameters({f"{base}/camera_node": {"camera_name": name, "frame_id": f"{name}_optical_frame"}})
-    files = (*named, *((settings.params_file,) if settings.params_file else ()))
+    files: tuple[str | ParameterFile, ...] = (*named, *params_files(settings))
     nodes = [
         Process(node, settings.namespace, (*files, *_overriding(given, [f"{base}/{node}"], CAMERA_PARAMETERS)))
         for node in CAMERA_NODES
@@ -271,11 +288,6 @@ def launch_argument(name: str) -> dict[str, Any]:
     choices = {"choices": _choices(declared)} if _choices(declared) else {}
     default = written(declared.default)
     return {"name": name, "default_value": default, "description": declared.param.description, **choices}
-
-
-def written(value: ParameterValue) -> str:
-    """As on a command line."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _choices(declared: Declaration) -> list[str]:

@@ -10,9 +10,10 @@ from std_msgs.msg import Int32
 from picam_webrtc.background import background
 from picam_webrtc.latest import AsyncLatest
 from picam_webrtc.ros.node.diagnostics import Report, diagnostics
-from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
+from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
 from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.process.command_line import node_arguments
 from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.streams.network_report import network_report
@@ -25,6 +26,12 @@ from picam_webrtc.streaming.publish.publishers import Publishers
 from picam_webrtc.streaming.session.sessions import Sessions
 from picam_webrtc.web.app import make_app
 from picam_webrtc.web.server import page_links, serve
+
+EFFECTS = Effects(
+    activated="streams are encoded while somebody watches",
+    deactivated="nothing is encoded; viewers stay connected and see that nothing comes",
+    cleaned_up="viewers are disconnected, and the port is closed",
+)
 
 
 async def serve_streams(
@@ -87,10 +94,11 @@ async def _follow(changes: AsyncLatest[WebRtcSettings], sessions: Sessions, stre
 async def wire(stack: AsyncExitStack, runtime: Runtime, local: LocalTopics) -> None:
     node = runtime.node("webrtc_node", ManageableNode)
     forward_logs(stack, node, "streaming", "web")
-    parameters = NodeParameters(node, WebRtcSettings)
+    parameters = NodeParameters(node, WebRtcSettings, runtime.overrides)
     managed = parameters.settings.managed
-    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local))
+    await bring_up(stack, node, managed, lambda inner: serve_streams(inner, node, parameters, runtime, local), EFFECTS)
 
 
 def main() -> int:
+    node_arguments("webrtc_node", __doc__, WebRtcSettings)
     return run(lambda stack, runtime: wire(stack, runtime, LocalTopics()))

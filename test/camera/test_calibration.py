@@ -65,10 +65,15 @@ def test_another_shape_is_another_view_and_refused() -> None:
         ("file:///etc/cal.yaml", "/etc/cal.yaml"),
         ("FILE:///etc/my%20cal.yaml", "/etc/my cal.yaml"),
         ("file://${ROS_HOME}/${NAME}/cal.yaml", "/robot/ros/front/cal.yaml"),
+        ("file://$ROS_TEST_CALIBRATIONS/cal.yaml", "/calibrations/cal.yaml"),
         ("package://robot_config/cal/${NAME}.yaml", "/opt/share/robot_config/cal/front.yaml"),
+        ("/etc/${NAME}.yaml", "/etc/front.yaml"),
+        ("~/cal.yaml", str(Path.home() / "cal.yaml")),
+        ("cal.yaml", str(Path.cwd() / "cal.yaml")),
     ],
 )
-def test_urls_lead_to_files(url: str, path: str) -> None:
+def test_urls_lead_to_files(url: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_TEST_CALIBRATIONS", "/calibrations")
     assert resolve_url(url, "front", share, ENVIRONMENT) == Path(path)
 
 
@@ -76,10 +81,15 @@ def test_without_ros_home_it_is_in_the_users_home() -> None:
     assert resolve_url("", "front", share, {}) == Path.home() / ".ros/camera_info/front.yaml"
 
 
-@pytest.mark.parametrize("url", ["/etc/cal.yaml", "http://example.com/cal.yaml", "file://cal.yaml", "package://only"])
+@pytest.mark.parametrize("url", ["http://example.com/cal.yaml", "file://cal.yaml"])
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(CalibrationError, match=f"camera_info_url '{url}' must be file:///path or package://"):
         resolve_url(url, "front", share, ENVIRONMENT)
+
+
+def test_a_package_url_without_a_path_is_refused() -> None:
+    with pytest.raises(CalibrationError, match="camera_info_url 'package://only': must be package://package/path"):
+        resolve_url("package://only", "front", share, ENVIRONMENT)
 
 
 def test_numbers_as_python_and_opencv_write_them_are_taken() -> None:

@@ -212,14 +212,6 @@ def test_a_file_that_is_not_there_is_told_at_once_with_what_brings_some() -> Non
     )
 
 
-def test_a_home_folder_is_the_users(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(Path(network).parent))
-    rig = Rig("~/pets_pp.rpk")
-    rig.source.open()
-
-    assert rig.outputs().network.name == "pets_pp"
-
-
 def test_a_file_that_is_no_network_is_told_when_the_controls_are_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "text.rpk"
     file.write_text("no network")

@@ -56,14 +56,14 @@ def test_without_picamera2_it_ends_with_one_line(
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "libcamera", None)
 
-    assert main() == 1
+    assert main([]) == 1
     complaint = capsys.readouterr().err
-    assert complaint.startswith("picam_webrtc: there is no Picamera2: ")
+    assert complaint.startswith("list_cameras: there is no Picamera2: ")
     assert "Picamera2 cannot be imported" in complaint
 
 
 def test_the_cameras_are_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("picam_webrtc.camera.reach.installed_library", lambda: FakeLibrary("imx219"))
 
-    assert main() == 0
+    assert main([]) == 0
     assert "imx219" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Each executable as a user meets it: clear about bad parameters, quick to end."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -35,10 +36,11 @@ def text_file(tmp_path: Path) -> Path:
 
 
 def refused_with(module: str, parameters: dict[str, ParameterValue]) -> str:
-    """What the node says when it ends by itself, which must be one line and exit code 1."""
+    """What the node logs when it ends by itself, which must be one line and exit code 1."""
     with node_process(module, parameters) as node:
         assert node.wait() == 1, node.output
-        complaints = [line for line in node.lines if line.startswith("picam_webrtc: ")]
+        speaker = CAMERA if module == COMPOSED else module
+        complaints = [line for line in node.lines if re.match(rf"\[FATAL\] \[[\d.]+\] \[{speaker}\]: ", line)]
     assert "Traceback" not in node.output
     assert len(complaints) == 1, node.output
     return complaints[0]

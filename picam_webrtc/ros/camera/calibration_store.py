@@ -3,12 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.node import Node
 from sensor_msgs.srv import SetCameraInfo
 
 from picam_webrtc.camera.calibration import Calibration, CalibrationError, load, resolve_url, store
 from picam_webrtc.frame import Frame
+from picam_webrtc.ros.process.packages import package_share
 from picam_webrtc.ros.topics.messages import calibration_from_message
 from picam_webrtc.settings import CameraSettings
 from picam_webrtc.view import Size, View
@@ -50,7 +50,7 @@ class CalibrationStore:
 
     def _load(self) -> None:
         try:
-            self._path = resolve_url(self._settings.camera_info_url, self._settings.camera_name, _package_share)
+            self._path = resolve_url(self._settings.camera_info_url, self._settings.camera_name, package_share)
             if not self._settings.camera_info_url and not self._path.exists():
                 self._node.get_logger().info(f"Camera is not calibrated: there is no {self._path}")
                 return
@@ -108,7 +108,7 @@ class CalibrationStore:
             calibration = replace(calibration, view=self._main[1])
         size, view = self._main or (self._asked_size, None)
         self._for_picture(calibration, size, view)
-        path = resolve_url(self._settings.camera_info_url, self._settings.camera_name, _package_share)
+        path = resolve_url(self._settings.camera_info_url, self._settings.camera_name, package_share)
         store(path, calibration, self._settings.camera_name)
         self._path, self._calibration, self._worked_out, self._said = path, calibration, {}, set()
 
@@ -119,10 +119,3 @@ class CalibrationStore:
 
     def close(self) -> None:
         self._node.destroy_service(self._service)
-
-
-def _package_share(package: str) -> Path:
-    try:
-        return Path(get_package_share_directory(package))
-    except (OSError, ValueError, PackageNotFoundError) as error:
-        raise CalibrationError(f"camera_info_url: there is no package {package}") from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -11,7 +12,8 @@ from rclpy.parameter import Parameter
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, ControlValue, Kind
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.ros.node.parameters import TYPE_PREFIX
+from picam_webrtc.ros.node.parameters import TYPE_PREFIX, Meanings
+from picam_webrtc.ros.process.overrides import NOTHING, NULLS, Overrides, entries_of
 
 PARAMETER_TYPES = {
     Kind.BOOL: Parameter.Type.BOOL,
@@ -21,6 +23,8 @@ PARAMETER_TYPES = {
     Kind.RECTANGLES: Parameter.Type.INTEGER_ARRAY,
     Kind.FLOATS: Parameter.Type.DOUBLE_ARRAY,
 }
+NOTHING_TEXTS = (*NULLS, "None")
+"""What the ros2 command line sends for nothing; the last is what `ros2 param load` makes of null."""
 
 
 class ControlParameters:
@@ -30,22 +34,36 @@ class ControlParameters:
     is deleted is left to the camera again.
     """
 
-    def __init__(self, node: Node, apply: Callable[[Plan], object], controls: ControlSet) -> None:
+    def __init__(
+        self,
+        node: Node,
+        apply: Callable[[Plan], object],
+        controls: ControlSet,
+        meanings: Meanings,
+        overrides: Overrides = NOTHING,
+    ) -> None:
         """Raises SettingError when a value given at the start is wrong."""
         self._node = node
         self._apply = apply
         self._controls = controls
         self._showing = False
+        self._overrides = overrides.of(str(node.get_fully_qualified_name()))
         given = dict(pair for control in controls.controls.values() for pair in self._declare(control))
         self._change(given)
+        for control in controls.controls.values():
+            meanings.add(control.name, partial(_set_by_user, control))
         node.add_on_set_parameters_callback(self._on_set)
         node.add_post_set_parameters_callback(self._post_set)
 
     def _declare(self, control: Control) -> Iterator[tuple[str, object]]:
         """Declare one; its name with the value given at the start, if one was."""
         node = self._node
-        node.declare_parameter(control.name, None, ParameterDescriptor(dynamic_typing=True))
+        override = self._overrides.get(control.name)
+        nothing = override is not None and override.written is None  # `ros2 param dump` writes null
+        node.declare_parameter(control.name, None, ParameterDescriptor(dynamic_typing=True), nothing)
         given = node.get_parameter(control.name).value
+        if override is not None and override.written == ():
+            given = ()  # rcl takes an empty list for nothing
         value = self._controls.values[control.name] if given is None else control.check(given)
         if value is not None:
             node.set_parameters([_parameter(control, value)])
@@ -98,6 +116,16 @@ class ControlParameters:
 
     def _ours(self, parameters: Sequence[Parameter]) -> dict[str, object]:
         return {p.name: p.value for p in parameters if p.name in self._controls.controls}
+
+
+def _set_by_user(control: Control, parameter: Parameter) -> Parameter:
+    """`parameter` in the control's type, deleted for nothing. Raises SettingError."""
+    value = parameter.value
+    if value in NOTHING_TEXTS:
+        return Parameter(control.name)
+    if control.is_array and isinstance(value, str):
+        value, _ = entries_of(value) or (value, None)
+    return _parameter(control, control.check(value))
 
 
 def _given(changes: Mapping[str, object], name: str) -> object:

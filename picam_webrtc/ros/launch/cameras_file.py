@@ -55,7 +55,7 @@ class CamerasFile:
 def read_cameras_file(path: str) -> CamerasFile:
     """Raises SettingError."""
     try:
-        content = yaml.compose(Path(path).expanduser().read_text(), Loader=yaml.SafeLoader)
+        content = yaml.compose(Path(path).read_text(), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError("cameras", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
     return CamerasFile(path, tuple(_sections(content)))

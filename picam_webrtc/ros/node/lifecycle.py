@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
@@ -22,6 +23,15 @@ class Switchable(Protocol):
 
     def allow(self, allowed: bool) -> None:
         """Work, or rest without letting go of anything; on the thread that spins the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What has become of a managed node's work after a transition, for its log."""
+
+    activated: str
+    deactivated: str
+    cleaned_up: str
 
 
 Make = Callable[[AsyncExitStack], Awaitable[Switchable]]
@@ -50,13 +60,13 @@ class ManageableNode(LifecycleNodeMixin, Node):
         return self._passed(lambda lifecycle: lifecycle.allow(False))
 
     def on_cleanup(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda lifecycle: lifecycle.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up("Cleaned up"))
 
     def on_shutdown(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda lifecycle: lifecycle.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up("Shut down"))
 
     def on_error(self, _: LifecycleState) -> TransitionCallbackReturn:
-        return self._passed(lambda lifecycle: lifecycle.clean_up())
+        return self._passed(lambda lifecycle: lifecycle.clean_up("Cleaned up after an error"))
 
     def _passed(self, transition: Callable[["ManagedLifecycle"], None]) -> TransitionCallbackReturn:
         try:
@@ -74,9 +84,10 @@ class ManageableNode(LifecycleNodeMixin, Node):
 class ManagedLifecycle:
     """What the transitions of a managed node do. Their work on resources is done by `loop`, waited for by the node."""
 
-    def __init__(self, node: Node, make: Make, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node, make: Make, effects: Effects, loop: asyncio.AbstractEventLoop) -> None:
         self._node = node
         self._make = make
+        self._effects = effects
         self._loop = loop
         self._resources = AsyncExitStack()
         self._work: Switchable | None = None
@@ -84,14 +95,23 @@ class ManagedLifecycle:
     def configure(self) -> None:
         """Raises PicamWebrtcError."""
         self._wait(self._configure())
+        self._say("Configured: waits to be activated")
 
     def allow(self, allowed: bool) -> None:
+        self._allow(allowed)
+        self._say(f"Activated: {self._effects.activated}" if allowed else f"Deactivated: {self._effects.deactivated}")
+
+    def clean_up(self, transition: str) -> None:
+        self._allow(False)
+        self._wait(self.close())
+        self._say(f"{transition}: {self._effects.cleaned_up}")
+
+    def _allow(self, allowed: bool) -> None:
         if self._work is not None:
             self._work.allow(allowed)
 
-    def clean_up(self) -> None:
-        self.allow(False)
-        self._wait(self.close())
+    def _say(self, text: str) -> None:
+        self._node.get_logger().info(text)
 
     async def close(self) -> None:
         self._work = None
@@ -109,10 +129,10 @@ class ManagedLifecycle:
         run_on_loop(self._loop, work, TRANSITION_TIMEOUT_S)
 
 
-async def bring_up(stack: AsyncExitStack, node: ManageableNode, managed: bool, make: Make) -> None:
+async def bring_up(stack: AsyncExitStack, node: ManageableNode, managed: bool, make: Make, effects: Effects) -> None:
     """Have the node work: from now on, or when whoever manages it says so."""
     if managed:
-        lifecycle = ManagedLifecycle(node, make, asyncio.get_running_loop())
+        lifecycle = ManagedLifecycle(node, make, effects, asyncio.get_running_loop())
         stack.push_async_callback(lifecycle.close)
         node.manage(lifecycle)
         node.get_logger().info("Waiting to be configured")

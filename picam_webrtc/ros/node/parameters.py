@@ -1,16 +1,21 @@
 """From a settings class to ROS parameters: descriptors, validation before a change, a new instance after it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings
-from picam_webrtc.errors import PicamWebrtcError
+from picam_webrtc.errors import PicamWebrtcError, SettingError
+from picam_webrtc.meaning import meant
+from picam_webrtc.paths import with_paths
 from picam_webrtc.ros.process.logs import speaking_for
+from picam_webrtc.ros.process.overrides import NOTHING, NULLS, Override, Overrides, entries_of
+from picam_webrtc.ros.process.packages import package_share
 
 S = TypeVar("S", bound=Settings)
 
@@ -55,36 +60,90 @@ def _limits(declaration: Declaration, lowest: float, highest: float) -> tuple[fl
     return (lowest if low is None else low), (highest if high is None else high)
 
 
-def declare(node: Node, declaration: Declaration) -> ParameterValue:
+def declare(node: Node, declaration: Declaration, overrides: Overrides = NOTHING) -> ParameterValue:
     """Declare one parameter and return its initial value, from the command line or a file where given.
 
     Raises SettingError when that value is of the wrong type or out of range. The descriptor is set in
     a second step, because rclpy's own refusal names neither the range nor a remedy.
     """
-    default = list(declaration.default) if isinstance(declaration.default, tuple) else declaration.default
+    default = _ros_value(declaration.default)
     node.declare_parameter(declaration.name, default, ParameterDescriptor(dynamic_typing=True))
-    given = node.get_parameter(declaration.name).value
-    value = declaration.check(list(given) if declaration.type is tuple and given is not None else given)
-    ros_value = list(value) if isinstance(value, tuple) else value
-    node.set_parameters([Parameter(declaration.name, PARAMETER_TYPES[declaration.type], ros_value)])
+    value = _initial(declaration, node.get_parameter(declaration.name).value, overrides.of(_full_name(node)))
+    node.set_parameters([_parameter(declaration, value)])
     node.set_descriptor(declaration.name, descriptor(declaration))
     return value
+
+
+def _initial(declaration: Declaration, given: object, overrides: Mapping[str, Override]) -> ParameterValue:
+    override = overrides.get(declaration.name)
+    written = override.written if override else None
+    if override and written is None and given in NULLS:
+        return declaration.default
+    return declaration.check(meant(declaration, given, written))
+
+
+def _parameter(declaration: Declaration, value: ParameterValue) -> Parameter:
+    return Parameter(declaration.name, PARAMETER_TYPES[declaration.type], _ros_value(value))
+
+
+def _ros_value(value: ParameterValue) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class Meanings:
+    """Makes of what the ros2 command line sends what is meant by it, before rclpy looks at its type.
+
+    One for a node: of several callbacks rclpy would take what each of them returns.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._meant: dict[str, Callable[[Parameter], Parameter]] = {}
+        node.add_pre_set_parameters_callback(self._before_set)
+
+    def add(self, name: str, meant: Callable[[Parameter], Parameter]) -> None:
+        """Have the parameter `name` read by `meant`. What raises SettingError stays as it is, to be refused."""
+        self._meant[name] = meant
+
+    def _before_set(self, parameters: Sequence[Parameter]) -> list[Parameter]:
+        return [self._read(parameter) for parameter in parameters]
+
+    def _read(self, parameter: Parameter) -> Parameter:
+        if parameter.name not in self._meant or parameter.value is None:
+            return parameter
+        try:
+            return self._meant[parameter.name](parameter)
+        except SettingError:
+            return parameter
+
+
+def set_by_user(declaration: Declaration, parameter: Parameter) -> Parameter:
+    """`parameter` in the declared type. Raises SettingError."""
+    value, written = parameter.value, None
+    if declaration.type is tuple and isinstance(value, str):
+        value, written = entries_of(value) or (value, None)
+    return _parameter(declaration, declaration.check(meant(declaration, value, written)))
 
 
 class NodeParameters(Generic[S]):
     """A node's parameters as one frozen settings instance, replaced as a whole when they change.
 
-    `check` may refuse a change by raising PicamWebrtcError; `apply` is called with the new settings
-    after a change went through. Both run on the thread that spins the node.
+    Its paths are absolute; the ROS parameters keep them as they were written. `check` may refuse a change by raising
+    PicamWebrtcError; `apply` is called with the new settings after a change went through. Both run on the thread that
+    spins the node.
     """
 
-    def __init__(self, node: Node, settings: type[S]) -> None:
+    def __init__(self, node: Node, settings: type[S], overrides: Overrides = NOTHING) -> None:
+        """Raises SettingError."""
         self._node = node
         self._declared = {declaration.name: declaration for declaration in settings.declarations()}
-        values: dict[str, object] = {name: declare(node, one) for name, one in self._declared.items()}
-        self.settings: S = settings.from_values(values)
+        values: dict[str, object] = {name: declare(node, one, overrides) for name, one in self._declared.items()}
+        self._written: S = settings.from_values(values)
+        self.settings: S = with_paths(self._written, package_share)
         self.check: Callable[[S], object] = _nothing
         self.apply: Callable[[S], object] = _nothing
+        self.meanings = Meanings(node)
+        for name, declaration in self._declared.items():
+            self.meanings.add(name, partial(set_by_user, declaration))
         node.add_on_set_parameters_callback(self._on_set)
         node.add_post_set_parameters_callback(self._post_set)
 
@@ -94,7 +153,7 @@ class NodeParameters(Generic[S]):
 
     def _on_set(self, parameters: Sequence[Parameter]) -> SetParametersResult:
         try:
-            changed = self._changed(parameters)
+            changed = with_paths(self._changed(parameters), package_share)
             if changed != self.settings:
                 with speaking_for(self._node):
                     self.check(changed)
@@ -103,7 +162,8 @@ class NodeParameters(Generic[S]):
         return SetParametersResult(successful=True)
 
     def _post_set(self, parameters: Sequence[Parameter]) -> None:
-        changed = self._changed(parameters)
+        self._written = self._changed(parameters)
+        changed = with_paths(self._written, package_share)
         if changed != self.settings:
             self.settings = changed
             with speaking_for(self._node):
@@ -111,7 +171,11 @@ class NodeParameters(Generic[S]):
 
     def _changed(self, parameters: Sequence[Parameter]) -> S:
         ours = {p.name: p.value for p in parameters if p.name in self._declared}
-        return replace(self.settings, **{name: self._declared[name].check(value) for name, value in ours.items()})
+        return replace(self._written, **{name: self._declared[name].check(value) for name, value in ours.items()})
+
+
+def _full_name(node: Node) -> str:
+    return str(node.get_fully_qualified_name())
 
 
 def _nothing(_: object) -> None:

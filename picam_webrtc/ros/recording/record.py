@@ -12,8 +12,9 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.node import Node
-from rclpy.utilities import remove_ros_args
 
+from picam_webrtc.ros.process.command_line import own_arguments
+from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.recording.bag_writer import BagWriter
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
@@ -56,6 +57,9 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     options = parser.parse_args(arguments)
     options.output = options.output or time.strftime("picam_webrtc_%Y-%m-%d_%H-%M-%S")
     options.topics = [] if options.all else options.topics or list(recorded_topics([""]))
+    for topic in options.topics:
+        if fault := fault_of_topic(topic):
+            parser.error(f"argument topics: {topic!r}: {fault}")
     return options
 
 
@@ -73,7 +77,7 @@ def full_names(topics: Sequence[str]) -> list[str]:
 
 
 def main() -> int:
-    options = parsed(remove_ros_args(sys.argv)[1:])
+    options = parsed(own_arguments(sys.argv)[1:])
     if has_rosbag2() and not options.without_rosbag2:
         command = rosbag2_command(options.output, full_names(options.topics))
         os.execvp(command[0], command)  # noqa: S606 - becomes rosbag2, which gets the signals meant for this process

@@ -1,7 +1,6 @@
 """add_streams: keeps streams among those that a running webrtc_node serves, for as long as it runs itself."""
 
 import asyncio
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -11,11 +10,12 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
-from rclpy.utilities import remove_ros_args
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.node.on_demand import STEADY
+from picam_webrtc.ros.process.command_line import parsed
+from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.streams.stream_set import stream_topics
 from picam_webrtc.ros.topics.siblings import topic_name
@@ -125,7 +125,9 @@ def main() -> int:
     parser.add_argument("--to", default=node.default, metavar="NODE", help=node.param.description)
     # Not NAME:=TOPIC, which rclpy would take for a remapping.
     parser.add_argument("streams", nargs="+", metavar="NAME=TOPIC", help="topics as this process sees them")
-    arguments = parser.parse_args(remove_ros_args(sys.argv)[1:])
+    arguments = parsed(parser)
+    if fault := fault_of_topic(arguments.to):
+        parser.error(f"argument --to: {arguments.to!r} is no node's name: {fault}")
     streams = [stream.replace("=", ":=", 1) for stream in arguments.streams]
     try:
         stream_topics(tuple(streams))

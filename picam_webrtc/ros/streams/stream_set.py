@@ -6,6 +6,7 @@ import time
 from rclpy.node import Node
 
 from picam_webrtc.errors import SettingError
+from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.streams.discovery import picture_topics, stream_name
 from picam_webrtc.ros.streams.network_report import Feed
 from picam_webrtc.ros.streams.stream_topic import CallSoon, StreamTopic
@@ -28,6 +29,8 @@ def stream_topics(streams: tuple[str, ...]) -> dict[str, str]:
         name, separator, topic = entry.partition(":=")
         if not separator or not topic or not name.replace("_", "").replace("-", "").isalnum():
             raise SettingError("streams", entry, "must be name:=topic, the name of letters, digits, - and _")
+        if fault := fault_of_topic(topic):
+            raise SettingError("streams", entry, fault)
         if name in topics:
             raise SettingError("streams", entry, f"the name {name!r} is taken by topic {topics[name]!r}")
         topics[name] = topic

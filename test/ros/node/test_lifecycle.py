@@ -33,6 +33,18 @@ SMALL: dict[str, ParameterValue] = {
     "source": "test_pattern", "transform": "none", "port": 0, "width": 640, "height": 360, "idle_timeout": 0.2,
     "max_requests_per_second": 1000.0,
 }  # fmt: skip
+TRANSITIONS = [
+    *((name, "Configured: waits to be activated") for name in ("camera_node", "inference_node", "webrtc_node")),
+    ("camera_node", "Activated: the camera opens when somebody subscribes"),
+    ("camera_node", "Deactivated: the camera is closed, whoever subscribes"),
+    ("camera_node", "Cleaned up: its topics are gone"),
+    ("inference_node", "Activated: frames are taken and given while somebody subscribes"),
+    ("inference_node", "Deactivated: no frame is taken or given"),
+    ("inference_node", "Cleaned up: its topics are gone"),
+    ("webrtc_node", "Activated: streams are encoded while somebody watches"),
+    ("webrtc_node", "Deactivated: nothing is encoded; viewers stay connected"),
+    ("webrtc_node", "Cleaned up: viewers are disconnected, and the port is closed"),
+]
 PAGE = r"The page is at (http://\S+)"
 SERVICE_TIMEOUT_S = 10.0
 
@@ -120,6 +132,8 @@ async def test_managed_nodes_work_between_activate_and_deactivate_and_can_be_mad
                 await watching.next_frame()
             for number in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP):
                 assert all(operator.transition(node, number) for node in reversed(nodes)), process.output
+            for name, said in TRANSITIONS:
+                process.wait_for_line(rf"\[{name}\]: {said}", start=lines)
     assert "Traceback" not in process.output
 
 

@@ -9,7 +9,7 @@ from picam_webrtc.camera.controls import controls_of
 from picam_webrtc.errors import ParameterError
 from picam_webrtc.ros.camera.control_parameters import ControlParameters
 from picam_webrtc.ros.node.parameter_gateway import RosParameterGateway
-from picam_webrtc.ros.node.parameters import NodeParameters
+from picam_webrtc.ros.node.parameters import Meanings, NodeParameters
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.web.parameters import ParameterDescription
 from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
@@ -47,7 +47,7 @@ async def test_a_change_reaches_the_node_in_its_own_type() -> None:
 async def test_a_control_that_is_not_set_is_described_with_its_type_and_can_be_set() -> None:
     controls = ControlSet(controls_of(IMX708_CONTROLS, {}))
     with running_node("camera") as (runtime, node):
-        ControlParameters(node, controls.commit, controls)
+        ControlParameters(node, controls.commit, controls, Meanings(node))
         runtime.spin()
         gateway = RosParameterGateway(node, ["camera"])
         (described,) = await gateway.describe()

@@ -59,7 +59,7 @@ def test_a_node_says_what_to_set(log_dir: str, said: str) -> None:
     )  # fmt: skip
 
     (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"picam_webrtc: {said}")
+    assert line.startswith(f"camera_node: {said}")
     assert line.endswith("; set HOME, or set ROS_LOG_DIR to a folder in which this user may write")
     assert ended.returncode == 1
 

@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 
 from picam_webrtc.camera.capture import Capture
 from picam_webrtc.camera.test_pattern import TestPatternSource
-from picam_webrtc.ros.node.lifecycle import ManagedLifecycle
+from picam_webrtc.ros.node.lifecycle import Effects, ManagedLifecycle
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
 from picam_webrtc.ros.process.logs import forward_logs, speaking_for
@@ -79,7 +79,7 @@ async def test_a_managed_node_that_is_configured(rear: Rear, capfd: pytest.Captu
         ENGINE.info("it is made")
         return Work()
 
-    lifecycle = ManagedLifecycle(node, make, asyncio.get_running_loop())
+    lifecycle = ManagedLifecycle(node, make, Effects("", "", ""), asyncio.get_running_loop())
     await asyncio.to_thread(on_spin_thread, runtime, lifecycle.configure)
 
     assert speakers(capfd, "it is made") == ["rear"]
