@@ -109,10 +109,10 @@ def params_files(settings: LaunchSettings) -> tuple[str, ...]:
     if not path:
         return ()
     try:
-        content = yaml.safe_load(Path(path).read_text())
+        documents = list(yaml.safe_load_all(Path(path).read_text()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError("params_file", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    if content is not None and not isinstance(content, dict):
+    if not all(document is None or isinstance(document, dict) for document in documents):
         raise SettingError("params_file", path, "has no parameters: it must have sections, named by nodes")
     return (path,)
 

@@ -55,10 +55,10 @@ class CamerasFile:
 def read_cameras_file(path: str) -> CamerasFile:
     """Raises SettingError."""
     try:
-        content = yaml.compose(Path(path).read_text(), Loader=yaml.SafeLoader)
+        documents = list(yaml.compose_all(Path(path).read_text(), Loader=yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError("cameras", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    return CamerasFile(path, tuple(_sections(content)))
+    return CamerasFile(path, tuple(section for document in documents for section in _sections(document)))
 
 
 def _sections(content: yaml.Node | None, name: str = "") -> Iterator[tuple[str, yaml.Node]]:

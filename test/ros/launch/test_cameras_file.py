@@ -39,6 +39,13 @@ def test_a_camera_is_found_however_its_name_is_written(tmp_path: Path, text: str
     assert cameras_file(tmp_path, text).namespaces == (namespace,)
 
 
+def test_every_document_of_the_file_is_read_as_ros_does(tmp_path: Path) -> None:
+    file = cameras_file(tmp_path, f"{FLAT}\n---\n/rear/camera_node: {{ros__parameters: {{width: 96}}}}")
+
+    assert file.namespaces == ("/front", "/rear")
+    assert len(yaml.safe_load(file.below("/robot1").text)) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
