@@ -8,8 +8,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from picam_webrtc.camera.jpeg import JpegEncoder
 from picam_webrtc.camera.rectify import Rectifier
 from picam_webrtc.complaint import Complaint
-from picam_webrtc.errors import CameraError, ImageError, PicamWebrtcError
+from picam_webrtc.errors import CameraError, PicamWebrtcError
 from picam_webrtc.frame import Frame
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
@@ -35,11 +36,11 @@ class CameraStream:
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
         self._rectify = Rectifier()
-        self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
         self._complain_of_rectified = Complaint(lambda text: node.get_logger().error(f"No rectified images: {text}"))
         self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
         self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, on_change)
-        self._compressed = GatedPublisher(node, CompressedImage, f"{prefix}image_raw/compressed", on_change)
+        compressed = f"{prefix}image_raw/compressed"
+        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change, most_waiting=NEWEST_ALONE)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
     @property
@@ -49,12 +50,12 @@ class CameraStream:
 
     def publish(self, frame: Frame) -> None:
         """Hand `frame` to whoever listens; on the capture thread."""
+        # First what is small, so that it is there when the picture comes.
+        if self._infos.demanded:
+            calibration = self._calibrations.for_frame(frame)
+            self._infos.publish(lambda: camera_info_message(frame, calibration))
         self._images.publish(frame)
-        self._infos.publish(lambda: camera_info_message(frame, self._calibrations.for_frame(frame)))
-        try:
-            self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
-        except ImageError as error:
-            self._complain(error)
+        self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
         if self._rectified.demanded:
             self._publish_rectified(frame)
 

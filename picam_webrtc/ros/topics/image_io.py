@@ -12,8 +12,9 @@ from sensor_msgs.msg import Image
 from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
+from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
-from picam_webrtc.ros.topics.messages import frame_from_message, image_message
+from picam_webrtc.ros.topics.messages import frame_from_message, serialized_image
 from picam_webrtc.ros.topics.qos import (
     OVERRIDABLE,
     OVERRIDABLE_DEPTH,
@@ -69,14 +70,15 @@ class ImagePublisher:
     """One image topic. `on_change()` whenever `demanded` may have changed.
 
     Messages are made only while somebody outside this process subscribes. `publish` may be called from
-    any thread; `on_change` is called on the thread that spins the node, or on a local subscriber's.
+    any thread, on which local subscribers get the frame; the others get it from the topic's own thread. `on_change` is
+    called on the thread that spins the node, or on a local subscriber's.
     """
 
     def __init__(self, node: Node, topic: str, local: LocalTopics, on_change: Callable[[], None]) -> None:
         self.on_change = on_change
         self._local = local
         self._consumers: tuple[OnFrame, ...] = ()
-        self._remote = GatedPublisher(node, Image, topic, on_change)
+        self._remote = GatedPublisher(node, Image, topic, on_change, most_waiting=NEWEST_ALONE)
         self.topic = self._remote.topic
         local.add_publisher(self)
 
@@ -84,10 +86,15 @@ class ImagePublisher:
     def demanded(self) -> bool:
         return self._remote.demanded or bool(self._consumers)
 
+    @property
+    def dropped(self) -> int:
+        """Frames that never became messages because the topic is slow."""
+        return self._remote.dropped
+
     def publish(self, frame: Frame) -> None:
         for consume in self._consumers:
             consume(frame)
-        self._remote.publish(lambda: image_message(frame))
+        self._remote.publish(lambda: serialized_image(frame))
 
     def set_consumers(self, consumers: tuple[OnFrame, ...]) -> None:
         """For LocalTopics: the consumers in this process. To be followed by a call of `on_change`."""

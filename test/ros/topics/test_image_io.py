@@ -11,8 +11,7 @@ from sensor_msgs.msg import Image
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.topics.messages import image_message
-from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
+from picam_webrtc_test.ros.support import image_message, on_spin_thread, running_node, wait_until
 
 FRAME = Frame(np.zeros((4, 6, 3), np.uint8), "bgr8", 1_000_000_001, "optical")
 
