@@ -1,19 +1,21 @@
 """camera_node's topics, parameters, calibration and diagnostics, with a camera that the test holds in its hand."""
 
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros import camera_node
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import LocalTopics
-from picam_webrtc.ros.topics.messages import stamp_of
+from picam_webrtc.ros.topics.messages import stamp_of, time_message
 from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
 from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary
 from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
@@ -311,3 +313,28 @@ def test_diagnostics_warn_of_a_fault_then_report_an_error_and_recover() -> None:
         status_where(
             one, reports, lambda _: "no frame for" not in reports[-1].status[0].message and len(reports) > count
         )
+
+
+NS_PER_S = 1_000_000_000
+SIMULATED_NS = 1_000 * NS_PER_S
+
+
+def test_under_simulated_time_all_that_one_exposure_gives_has_one_stamp() -> None:
+    with robot("-p", "use_sim_time:=true", "-p", "lores_width:=320", "-p", "lores_height:=240") as one:
+        clock, ticks = one.listener.create_publisher(Clock, "/clock", 10), count(1)
+        topics = [
+            one.listen(message_type, f"{prefix}{name}")
+            for prefix in ("", "lores/")
+            for message_type, name in ((Image, "image_raw"), (CameraInfo, "camera_info"))
+        ]
+
+        def stamps_of_all() -> set[int]:
+            return set.intersection(*({stamp_of(message.header.stamp) for message in got} for got in topics))
+
+        def tick() -> bool:
+            clock.publish(Clock(clock=time_message(SIMULATED_NS + next(ticks) * 7_654_321)))
+            return one._frame()
+
+        wait_until(lambda: tick() and len(stamps_of_all()) > 5, "exposures of which all topics tell")
+
+    assert all(0 <= stamp_ns - SIMULATED_NS < NS_PER_S for stamp_ns in sorted(stamps_of_all())[-3:])

@@ -22,14 +22,19 @@ class StampClock:
         self._clock = node.get_clock()
         self._system: OrderedDict[int, int] = OrderedDict()
         self._ros: dict[int, int] = {}
+        self._published: tuple[int, int] | None = None
 
     @property
     def simulated(self) -> bool:
         return bool(self._clock.ros_time_is_active)
 
     def to_ros(self, frame: Frame) -> Frame:
-        """A frame of an engine for a topic."""
-        return replace(frame, stamp_ns=frame.stamp_ns + self._offset_ns()) if self.simulated else frame
+        """A frame of an engine for a topic; frames of one stamp, as those of one exposure are, keep one."""
+        if not self.simulated:
+            return frame
+        if self._published is None or self._published[0] != frame.stamp_ns:
+            self._published = frame.stamp_ns, frame.stamp_ns + self._offset_ns()
+        return replace(frame, stamp_ns=self._published[1])
 
     def to_system(self, frame: Frame) -> Frame:
         """A frame of a topic for an engine; its stamps advance as real time does, however fast simulation runs."""

@@ -46,6 +46,18 @@ def test_a_frame_taken_now_is_stamped_with_simulated_time_and_keeps_its_pixels(s
     assert published.pixels is taken.pixels
 
 
+def test_what_one_exposure_gave_keeps_one_stamp_however_the_clocks_go_on(simulation: Simulation) -> None:
+    clock = StampClock(cast(Node, simulation))
+
+    main = clock.to_ros(frame(REAL_NS - 7))
+    simulation.now_ns += 123
+    small = clock.to_ros(frame(REAL_NS - 7))
+    following = clock.to_ros(frame(REAL_NS))
+
+    assert main.stamp_ns == small.stamp_ns == SIMULATED_NS - 7
+    assert following.stamp_ns == SIMULATED_NS + 123
+
+
 def test_one_simulated_stamp_is_always_the_same_system_stamp_and_leads_back(simulation: Simulation) -> None:
     clock = StampClock(cast(Node, simulation))
 
