@@ -21,7 +21,7 @@ GROUND_FLOOR = {
         "latest",
         "detection_json",
     ),
-    *("background", "complaint", "dependencies", "private_members", "verdict"),
+    *("background", "complaint", "dependencies", "private_members", "silence", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
 

@@ -24,6 +24,7 @@ class FramePairs:
         self._is_quiet = False
         self.pairs = 0
         self.unpaired = 0
+        """Frames that were dropped because their twin did not come."""
 
     def put_small(self, frame: Frame) -> None:
         self._put(frame, self._small, self._pictures)

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
-from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
+from picam_webrtc.ros.node.diagnostics import Input, Report, diagnostics, inference_report
 from picam_webrtc.ros.node.lifecycle import ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
@@ -16,7 +16,7 @@ from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
-from picam_webrtc.ros.topics.vision import make_vision_publisher
+from picam_webrtc.ros.topics.vision import VisionPublisher, make_vision_publisher
 from picam_webrtc.settings import InferenceSettings
 
 
@@ -28,6 +28,7 @@ class InferenceNode:
         self.engine = Engine(parameters.settings, self._publish)
         parameters.check, parameters.apply = self.engine.check, self._apply
         self._subscriptions: tuple[ImageSubscription, ...] = ()
+        self._pairs: FramePairs | None = None
         self._demand = OnDemand(node, self._start, self._stop)
         detects = parameters.settings.transform != "none"
         # First what tells webrtc_node that there is a model.
@@ -48,7 +49,7 @@ class InferenceNode:
         if not lores_topic:
             self._subscriptions = (self._subscribe("image_raw", self.engine.put),)
             return
-        pairs = FramePairs(self.engine.put)
+        self._pairs = pairs = FramePairs(self.engine.put)
         self._subscriptions = (
             self._subscribe(lores_topic, pairs.put_small),
             self._subscribe("image_raw", pairs.put_picture),
@@ -66,8 +67,12 @@ class InferenceNode:
             self._vision.publish_labels(self.engine.labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
+        self._demand.want(any(topic.demanded for topic in self._topics))
+
+    @property
+    def _topics(self) -> tuple[ImagePublisher | DetectionsPublisher | VisionPublisher, ...]:
         topics = (self._images, self._overlays, self._detections, self._vision)
-        self._demand.want(any(topic is not None and topic.demanded for topic in topics))
+        return tuple(topic for topic in topics if topic is not None)
 
     def allow(self, allowed: bool) -> None:
         """Take and give frames, or rest, whoever subscribes."""
@@ -88,7 +93,14 @@ class InferenceNode:
 
     def report(self) -> Report:
         """How the model does; from any thread."""
-        return inference_report(self.engine.settings, self.engine.snapshot())
+        dropped = {topic.topic: topic.dropped for topic in self._topics}
+        return inference_report(self.engine.settings, self.engine.snapshot(), self._input(), dropped)
+
+    def _input(self) -> Input:
+        names = (self._settings.lores_topic, "image_raw") if self._settings.lores_topic else ("image_raw",)
+        topics = tuple(self._node.resolve_topic_name(name) for name in names)
+        unpublished = tuple(topic for topic in topics if not self._node.count_publishers(topic))
+        return Input(topics, unpublished, self._pairs.unpaired if self._pairs is not None else 0)
 
     def _stop(self) -> None:
         for subscription in self._subscriptions:
@@ -98,9 +110,8 @@ class InferenceNode:
 
     def close(self) -> None:
         self._demand.close()
-        for topic in (self._images, self._overlays, self._detections, self._vision):
-            if topic is not None:
-                topic.close()
+        for topic in self._topics:
+            topic.close()
 
 
 async def infer(

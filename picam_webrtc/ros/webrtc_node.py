@@ -44,7 +44,7 @@ async def serve_streams(
     publishers = await stack.enter_async_context(Publishers(sessions, settings))
 
     def network() -> Report:
-        return network_report(streams.feeds(), publishers.snapshot())
+        return network_report(streams.settings, streams.feeds(), publishers.snapshot())
 
     def watching() -> Report:
         return health(streams.settings, streams.topics, sessions.snapshot())

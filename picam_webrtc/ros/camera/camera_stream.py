@@ -44,9 +44,17 @@ class CameraStream:
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
     @property
+    def _topics(self) -> tuple[ImagePublisher | GatedPublisher[CompressedImage] | GatedPublisher[CameraInfo], ...]:
+        return self._infos, self._images, self._compressed, self._rectified
+
+    @property
     def demanded(self) -> bool:
-        topics = (self._images, self._rectified, self._compressed, self._infos)
-        return any(topic.demanded for topic in topics)
+        return any(topic.demanded for topic in self._topics)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Of each topic by its full name, what was left out because it is slow."""
+        return {topic.topic: topic.dropped for topic in self._topics}
 
     def publish(self, frame: Frame) -> None:
         """Hand `frame` to whoever listens; on the capture thread."""
@@ -69,7 +77,5 @@ class CameraStream:
             self._complain_of_rectified(error)
 
     def close(self) -> None:
-        self._images.close()
-        self._rectified.close()
-        self._compressed.close()
-        self._infos.close()
+        for topic in self._topics:
+            topic.close()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from picam_webrtc.ros.node.diagnostics import Report
 from picam_webrtc.ros.streams.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
+from picam_webrtc.silence import silence_level
 from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnapshot
 from picam_webrtc.verdict import Level, Verdict
 
@@ -30,9 +31,9 @@ def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot
 def judge(settings: WebRtcSettings, topic: StreamTopic) -> Verdict:
     """One stream's topic; nothing is said of a good one."""
     silent_s = topic.silent_s
-    if silent_s < settings.silence_warning:
-        return Level.OK, ""
-    level = Level.ERROR if silent_s >= settings.silence_error else Level.WARN
+    level = silence_level(settings, silent_s, topic.usual_gap_s)
+    if level == Level.OK:
+        return level, ""
     if not topic.is_live():
         return level, f"no frames for {silent_s:.0f} s: nobody publishes {topic.topic}"
     remedy = "see whether its publisher runs; over a network take the compressed or the coded topic"

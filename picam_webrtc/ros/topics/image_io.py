@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
@@ -16,7 +17,6 @@ from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.messages import frame_from_message, serialized_image
 from picam_webrtc.ros.topics.qos import (
-    OVERRIDABLE,
     OVERRIDABLE_DEPTH,
     SUBSCRIPTION_DEPTH,
     image_subscription_qos,
@@ -108,8 +108,9 @@ class ImagePublisher:
 class AdaptiveSubscription:
     """A topic of another process, from a reliable or a best-effort publisher.
 
-    It asks for reliable delivery first and, told by the middleware that the publisher only does best
-    effort, for that. Must be made and closed on the thread that spins the node.
+    It asks for reliable delivery unless a publisher that is known does best effort only, in whose log it would then be
+    called incompatible. One that comes later and does is told of by the middleware. Must be made and closed on the
+    thread that spins the node.
     """
 
     def __init__(
@@ -125,13 +126,29 @@ class AdaptiveSubscription:
         self._topic = topic
         self._on_message = on_message
         self._depth = depth
+        self._full_name = node.resolve_topic_name(topic)
         self._subscription: Any = None
-        self._subscribe(ReliabilityPolicy.RELIABLE)
+        best_effort = ReliabilityPolicy.BEST_EFFORT in (self._override(), *self._offered())
+        self._subscribe(ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE)
+
+    def _override(self) -> ReliabilityPolicy:
+        """As QoSOverridingOptions has it, but that what was offered once is not held against the next publisher."""
+        name = f"qos_overrides.{self._full_name}.subscription.reliability"
+        if not self._node.has_parameter(name):
+            text = f"reliability for subscription {self._full_name}"
+            descriptor = ParameterDescriptor(description=text, read_only=True)
+            self._node.declare_parameter(name, ReliabilityPolicy.RELIABLE.short_key, descriptor)
+        return ReliabilityPolicy[str(self._node.get_parameter(name).value).upper()]
+
+    def _offered(self) -> tuple[ReliabilityPolicy, ...]:
+        """By each publisher that is known."""
+        publishers = self._node.get_publishers_info_by_topic(self._full_name)
+        return tuple(publisher.qos_profile.reliability for publisher in publishers)
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
-        first = reliability is ReliabilityPolicy.RELIABLE
-        events = SubscriptionEventCallbacks(use_default_callbacks=not first)
-        if first:
+        reliable = reliability is ReliabilityPolicy.RELIABLE
+        events = SubscriptionEventCallbacks(use_default_callbacks=not reliable)
+        if reliable:
             events.incompatible_qos = lambda _: self._become_best_effort()
         self._subscription = self._node.create_subscription(
             self._message_type,
@@ -139,8 +156,7 @@ class AdaptiveSubscription:
             self._on_message,
             image_subscription_qos(reliability, self._depth),
             event_callbacks=events,
-            # The first attempt has declared the reliability override as a parameter, for good.
-            qos_overriding_options=OVERRIDABLE if first else OVERRIDABLE_DEPTH,
+            qos_overriding_options=OVERRIDABLE_DEPTH,
         )
 
     def _become_best_effort(self) -> None:
