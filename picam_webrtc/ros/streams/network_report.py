@@ -109,6 +109,8 @@ def _advice(topic: str) -> str:
 
 
 def _judge_publishing(one: PublishSnapshot) -> Verdict:
+    if one.state is PublishState.ENDED:
+        return Level.ERROR, f"{one.stream} is published no more, by a defect of ours: {one.error}"
     if one.state is PublishState.LOST:
         return Level.WARN, f"{one.stream} is not published: {one.error}"
     return Level.OK, str(one.state)

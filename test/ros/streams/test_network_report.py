@@ -81,6 +81,14 @@ def test_a_media_server_that_is_away_is_a_warning_beside_the_others() -> None:
     assert report.values["raw at https://live.example.net"] == "not connected; cannot be reached"
 
 
+def test_a_publisher_that_will_not_try_again_is_an_error() -> None:
+    ended = PublishSnapshot("raw", "https://live.example.net", PublishState.ENDED, 1, 0, "KeyError('a')", None)
+
+    report = network_report(LIMITS, [feed()], [ended])
+
+    assert (report.level, report.message) == (2, "raw is published no more, by a defect of ours: KeyError('a')")
+
+
 def test_a_rate_is_that_of_the_last_seconds() -> None:
     now = FakeTime()
     rate = EventRate(now)
