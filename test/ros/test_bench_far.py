@@ -1,0 +1,43 @@
+"""A distant subscriber to raw pictures slows nobody on the robot; where it may, that is seen, and counted."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench import far
+from picam_webrtc_test.pipeline import ROOT
+from picam_webrtc_test.ros.two_hosts import available
+
+pytestmark = [
+    pytest.mark.ros,
+    pytest.mark.heavy,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not available(), reason="needs root, ip, tc and nft, for network namespaces"),
+]
+
+FRAMES = 150
+
+
+def test_the_camera_stays_at_its_rate_for_everybody_on_the_robot() -> None:
+    command = [sys.executable, "-m", "bench.topics", "--far", "--json", "--frames", str(FRAMES)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert {*result} == {"alone", "best_effort", "reliable"}
+    for figures in result.values():
+        assert {*figures} - {"far"} == {*far.ON_THE_ROBOT}
+    assert far.off_the_rate(result) == []
+
+
+def test_a_rate_that_is_not_the_cameras_is_found() -> None:
+    result = {
+        "reliable": {"image_raw": {"hz": 0.9}, "camera_info": {"hz": 29.8}, "gone": {"hz": None}, "far": {"hz": 1}}
+    }
+
+    assert far.off_the_rate(result) == [
+        "image_raw, distant subscriber reliable: 0.9 Hz",
+        "gone, distant subscriber reliable: None Hz",
+    ]
