@@ -16,6 +16,7 @@ from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.models import AUTO
 from picam_webrtc.ros.topics.qos import OVERRIDABLE
+from picam_webrtc.ros.topics.unlocked import publish_unlocked
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc.silence import silence_level
 from picam_webrtc.verdict import Level, Verdict
@@ -60,11 +61,10 @@ async def diagnostics(node: Node, task: str, hardware_id: str, report: Callable[
             await asyncio.sleep(PERIOD_S)
             try:
                 message = DiagnosticArray(status=[_status(name, hardware_id, report())])
+                message.header.stamp = node.get_clock().now().to_msg()
+                await asyncio.to_thread(publish_unlocked, publisher, message)
             except Exception:  # noqa: BLE001 - the node's work goes on, and so do its later reports
                 node.get_logger().error(traceback.format_exc())
-                continue
-            message.header.stamp = node.get_clock().now().to_msg()
-            publisher.publish(message)
 
     try:
         async with background(keep_reporting()):
