@@ -105,7 +105,7 @@ def camera_report(
         "Handler errors": str(status.handler_errors),
     }
     seen = {key: str(status.metadata[name]) for name, key in METADATA.items() if name in status.metadata}
-    return Report(level, message, values | seen | _dropped(dropped))
+    return Report(level, message, values | seen | dropped_figures(dropped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def inference_report(
     }
     if len(taken.topics) > 1:
         values["Unpaired frames"] = str(taken.unpaired)
-    return Report(level, message, values | _dropped(dropped))
+    return Report(level, message, values | dropped_figures(dropped))
 
 
 def _judge_input(settings: InferenceSettings, figures: Snapshot, taken: Input) -> Verdict:
@@ -156,7 +156,8 @@ def _judge_input(settings: InferenceSettings, figures: Snapshot, taken: Input) -
     return level, f"{silent} from {' and '.join(taken.topics)}"
 
 
-def _dropped(dropped: Mapping[str, int]) -> dict[str, str]:
+def dropped_figures(dropped: Mapping[str, int]) -> dict[str, str]:
+    """By topic, what was left out because it is slow."""
     return {f"{topic}: dropped messages": str(count) for topic, count in dropped.items()}
 
 

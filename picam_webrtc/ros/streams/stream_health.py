@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from picam_webrtc.ros.node.diagnostics import Report
+from picam_webrtc.ros.node.diagnostics import NOTHING_DROPPED, Report, dropped_figures
 from picam_webrtc.ros.streams.stream_topic import StreamTopic
 from picam_webrtc.settings import WebRtcSettings
 from picam_webrtc.silence import silence_level
@@ -10,8 +10,15 @@ from picam_webrtc.streaming.fanout.snapshot import SessionsSnapshot, StreamSnaps
 from picam_webrtc.verdict import Level, Verdict
 
 
-def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot: SessionsSnapshot) -> Report:
-    """The worst that there is in one line, and every stream's figures."""
+def health(
+    settings: WebRtcSettings,
+    topics: Mapping[str, StreamTopic],
+    snapshot: SessionsSnapshot,
+    dropped: Mapping[str, int] = NOTHING_DROPPED,
+) -> Report:
+    """The worst that there is in one line, and every stream's figures. `dropped` is what each coded topic has left out
+    because it is slow.
+    """
     judged = [judge(settings, topic) for topic in topics.values()]
     lossy = [one for one in snapshot.viewers if one.loss is not None and one.loss > settings.loss_warning]
     if lossy:
@@ -30,7 +37,7 @@ def health(settings: WebRtcSettings, topics: Mapping[str, StreamTopic], snapshot
         values.update(_figures(stream))
     for name, topic in topics.items():
         values[f"{name}: no frames for (s)"] = f"{topic.silent_s:.1f}"
-    return Report(level, message, values)
+    return Report(level, message, values | dropped_figures(dropped))
 
 
 def judge(settings: WebRtcSettings, topic: StreamTopic) -> Verdict:

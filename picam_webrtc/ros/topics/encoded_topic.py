@@ -69,7 +69,7 @@ class EncodedTopic:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._node = node
-        self._name = f"{topic}/{messages.suffix}"
+        self.name = f"{topic}/{messages.suffix}"
         self._stream = stream
         self._messages = messages
         self._header_of = header_of
@@ -77,10 +77,12 @@ class EncodedTopic:
         self._viewer: Viewer | None = None
         self._left = False
         self._publisher: GatedPublisher[Any] | None = None
+        self.dropped = 0
+        """Pictures that were left out because the topic is slow."""
 
     def open(self) -> None:
         self._publisher = GatedPublisher(
-            *(self._node, self._messages.message_type, self._name, self._on_change),
+            *(self._node, self._messages.message_type, self.name, self._on_change),
             video_publisher_qos(),
             most_waiting=VIDEO_DEPTH,
         )
@@ -101,7 +103,10 @@ class EncodedTopic:
 
     def _publish(self, frame: EncodedFrame) -> bool:
         """Of a coded video none is left out but up to the next key frame."""
-        if self._publisher is None or self._publisher.is_full:
+        if self._publisher is None:
+            return False
+        if self._publisher.is_full:
+            self.dropped += 1
             return False
         header = self._header_of(frame.stamp_ns)
         self._publisher.publish(lambda: self._messages.make(frame, *header))
