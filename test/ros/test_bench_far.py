@@ -28,16 +28,16 @@ def test_the_camera_stays_at_its_rate_for_everybody_on_the_robot() -> None:
     result = json.loads(done.stdout.splitlines()[-1])
     assert {*result} == {"alone", "best_effort", "reliable"}
     for figures in result.values():
-        assert {*figures} - {"far"} == {*far.ON_THE_ROBOT}
+        assert {*figures} - {"far", "camera_cpu"} == {*far.ON_THE_ROBOT}
     assert far.off_the_rate(result) == []
 
 
 def test_a_rate_that_is_not_the_cameras_is_found() -> None:
-    result = {
-        "reliable": {"image_raw": {"hz": 0.9}, "camera_info": {"hz": 29.8}, "gone": {"hz": None}, "far": {"hz": 1}}
-    }
+    rates = dict(zip(far.ON_THE_ROBOT, (0.9, 29.8, None, 30.31), strict=True))
+    result = {"reliable": {**{topic: {"hz": rate} for topic, rate in rates.items()}, "far": {"hz": 1.0}}}
 
-    assert far.off_the_rate(result) == [
-        "image_raw, distant subscriber reliable: 0.9 Hz",
-        "gone, distant subscriber reliable: None Hz",
+    assert [line.partition(":")[2] for line in far.off_the_rate(result)] == [
+        "Image:reliable, distant subscriber reliable: 0.9 Hz",
+        "CameraInfo:reliable, distant subscriber reliable: None Hz",
+        "CompressedImage:reliable, distant subscriber reliable: 30.31 Hz",
     ]

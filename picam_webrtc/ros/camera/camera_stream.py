@@ -10,7 +10,6 @@ from picam_webrtc.camera.rectify import Rectifier
 from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import CameraError, PicamWebrtcError
 from picam_webrtc.frame import Frame
-from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
@@ -40,7 +39,7 @@ class CameraStream:
         self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
         self._rectified = ImagePublisher(node, f"{prefix}image_rect", local, on_change)
         compressed = f"{prefix}image_raw/compressed"
-        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change, most_waiting=NEWEST_ALONE)
+        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change, newest_when_slow=True)
         self._infos = GatedPublisher(node, CameraInfo, f"{prefix}camera_info", on_change)
 
     @property

@@ -1,6 +1,7 @@
 """A topic whose messages are made only for those who listen, and published on a thread of its own."""
 
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextvars import copy_context
@@ -12,7 +13,7 @@ from rclpy.qos import QoSProfile
 
 from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import PicamWebrtcError
-from picam_webrtc.latest import Latest
+from picam_webrtc.latest import NEWEST_ALONE, Latest
 from picam_webrtc.ros.process.logs import speaking_for
 from picam_webrtc.ros.topics.qos import OVERRIDABLE, PUBLISHER_DEPTH, reliable_qos
 from picam_webrtc.ros.topics.unlocked import publish_unlocked
@@ -21,6 +22,8 @@ M = TypeVar("M")
 Make = Callable[[], M | bytes]
 """Makes a message, or the bytes of a serialized one. Raises PicamWebrtcError, which is logged, once for each text."""
 
+SLOW_S = 0.1
+"""To send one picture usually takes some 3 ms."""
 END_TIMEOUT_S = 2.0
 """How long `close` waits for what is being published: a subscriber far away may take a second for one picture."""
 
@@ -39,11 +42,16 @@ class GatedPublisher(Generic[M]):
         on_change: Callable[[], None],
         qos: QoSProfile | None = None,
         most_waiting: int = PUBLISHER_DEPTH,
+        newest_when_slow: bool = False,
     ) -> None:
-        """`qos` is `reliable_qos()` unless given. Of more than `most_waiting` messages the oldest give way."""
+        """`qos` is `reliable_qos()` unless given. Of more than `most_waiting` messages the oldest give way; with
+        `newest_when_slow` so many wait out a stall of the machine only, and one where the topic itself is slow.
+        """
         self._node = node
         self._on_change = on_change
         self._most_waiting = most_waiting
+        self._newest_when_slow = newest_when_slow
+        self._is_slow = False
         self._subscribers = 0
         self._waiting = Latest[Make[M]]()
         self._thread: threading.Thread | None = None
@@ -78,7 +86,8 @@ class GatedPublisher(Generic[M]):
     def publish(self, make: Make[M]) -> None:
         """From any thread, never waits. `make` is called on the topic's thread."""
         if self._subscribers:
-            self._waiting.put(make, self._most_waiting)
+            newest_alone = self._is_slow and self._newest_when_slow
+            self._waiting.put(make, NEWEST_ALONE if newest_alone else self._most_waiting)
 
     def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
         self._subscribers = event.current_count
@@ -96,12 +105,15 @@ class GatedPublisher(Generic[M]):
     def _publish_one(self, make: Make[M]) -> None:
         if not self._subscribers:
             return
+        began_s = time.monotonic()
         try:
             publish_unlocked(self._publisher, make())
         except PicamWebrtcError as error:
             self._complain(error)
         except Exception:  # noqa: BLE001 - the next message is another chance
             self._node.get_logger().error(f"Not published on {self.topic}: {traceback.format_exc()}")
+
+        self._is_slow = time.monotonic() - began_s > SLOW_S
 
     def close(self) -> None:
         """What waits is published first."""

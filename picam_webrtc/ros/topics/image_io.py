@@ -13,7 +13,6 @@ from sensor_msgs.msg import Image
 from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
-from picam_webrtc.latest import NEWEST_ALONE
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc.ros.topics.messages import frame_from_message, serialized_image
 from picam_webrtc.ros.topics.qos import (
@@ -78,7 +77,7 @@ class ImagePublisher:
         self.on_change = on_change
         self._local = local
         self._consumers: tuple[OnFrame, ...] = ()
-        self._remote = GatedPublisher(node, Image, topic, on_change, most_waiting=NEWEST_ALONE)
+        self._remote = GatedPublisher(node, Image, topic, on_change, newest_when_slow=True)
         self.topic = self._remote.topic
         local.add_publisher(self)
 

@@ -11,8 +11,7 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from picam_webrtc.errors import ImageError
-from picam_webrtc.latest import NEWEST_ALONE
-from picam_webrtc.ros.topics import unlocked
+from picam_webrtc.ros.topics import gated_publisher, unlocked
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
 from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
 
@@ -41,11 +40,13 @@ def threads_named(name: str) -> list[threading.Thread]:
 
 
 @contextmanager
-def topic(name: str, most_waiting: int = NEWEST_ALONE) -> Iterator[tuple[GatedPublisher[String], list[str], Node]]:
+def topic(
+    name: str, most_waiting: int = 8, newest_when_slow: bool = False
+) -> Iterator[tuple[GatedPublisher[String], list[str], Node]]:
     """A publisher with one subscriber, and what that has got."""
     got: list[str] = []
     with running_node(name) as (runtime, node):
-        publisher = GatedPublisher(node, String, "words", lambda: None, most_waiting=most_waiting)
+        publisher = GatedPublisher(node, String, "words", lambda: None, None, most_waiting, newest_when_slow)
         runtime.spin()
         depth = QoSProfile(depth=50)
         on_spin_thread(
@@ -57,9 +58,12 @@ def topic(name: str, most_waiting: int = NEWEST_ALONE) -> Iterator[tuple[GatedPu
         on_spin_thread(runtime, publisher.close)
 
 
-def test_whoever_publishes_does_not_wait_and_the_newest_wins() -> None:
+def test_whoever_publishes_does_not_wait_and_of_a_slow_topic_the_newest_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gated_publisher, "SLOW_S", 0.0)
     gate = Gate()
-    with topic("slow") as (publisher, got, _):
+    with topic("slow", newest_when_slow=True) as (publisher, got, _):
+        publisher.publish(lambda: String(data="before"))
+        wait_until(lambda: got == ["before"], "a message by which the topic is slow")
         publisher.publish(gate.make)
         assert gate.reached.wait(PATIENCE_S)
         for number in range(5):
@@ -67,10 +71,22 @@ def test_whoever_publishes_does_not_wait_and_the_newest_wins() -> None:
         assert publisher.dropped == 4
 
         gate.open()
-        wait_until(lambda: len(got) == 2, "the slow message and the newest")
+        wait_until(lambda: len(got) == 3, "the slow message and the newest")
 
-    assert got == ["slow", "4"]
+    assert got == ["before", "slow", "4"]
     assert gate.threads == ["publish"]
+
+
+def test_a_stall_of_the_machine_loses_nothing_of_a_topic_that_is_quick() -> None:
+    gate = Gate()
+    with topic("quick", newest_when_slow=True) as (publisher, got, _):
+        publisher.publish(gate.make)
+        assert gate.reached.wait(PATIENCE_S)
+        for number in range(5):
+            publisher.publish(lambda number=number: String(data=str(number)))  # type: ignore[misc]
+        gate.open()
+        wait_until(lambda: len(got) == 6, "all of them")
+        assert publisher.dropped == 0
 
 
 def test_messages_that_are_all_wanted_wait_in_order_and_tell_when_there_is_no_more_room() -> None:
