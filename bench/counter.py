@@ -3,7 +3,7 @@
     python -m bench.counter TOPIC:TYPE:RELIABILITY ...
 
 Prints "ready", and then for each line on stdin a JSON object, of what has come since the line before: for each argument
-`messages`, their `hz`, and `latency_ms_p50` and `latency_ms_p95` from their stamps; null where too few have come.
+`messages`, and from their stamps their `hz`, `latency_ms_p50` and `latency_ms_p95`; null where too few have come.
 """
 
 # ruff: noqa: E402 - the allocator of an executable (entry.py) has to be ahead of rclpy
@@ -28,25 +28,26 @@ from picam_webrtc.ros.topics.messages import stamp_of
 
 TYPES: dict[str, Any] = {"Image": Image, "CompressedImage": CompressedImage, "CameraInfo": CameraInfo}
 DEPTH = 10
+NS_PER_S = 1_000_000_000
 
 
 class Count:
     """The messages of one topic. Written on the thread that spins the node."""
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
+        self._seen: list[tuple[int, int]] = []
 
     def take(self, message: Any) -> None:
-        self._seen.append((time.monotonic(), (time.time_ns() - stamp_of(message.header.stamp)) / 1e6))
+        self._seen.append((stamp_of(message.header.stamp), time.time_ns()))
 
     def figures(self) -> dict[str, float | None]:
         seen, self._seen = self._seen, []
         if len(seen) < 2:
             return {"messages": len(seen), "hz": None, "latency_ms_p50": None, "latency_ms_p95": None}
-        p50, p95 = np.percentile([late_ms for _, late_ms in seen], (50, 95))
+        p50, p95 = np.percentile([(arrived_ns - stamp_ns) / 1e6 for stamp_ns, arrived_ns in seen], (50, 95))
         return {
             "messages": len(seen),
-            "hz": round((len(seen) - 1) / (seen[-1][0] - seen[0][0]), 3),
+            "hz": round((len(seen) - 1) * NS_PER_S / (seen[-1][0] - seen[0][0]), 3),
             "latency_ms_p50": round(float(p50), 2),
             "latency_ms_p95": round(float(p95), 2),
         }

