@@ -22,8 +22,10 @@ M = TypeVar("M")
 Make = Callable[[], M | bytes]
 """Makes a message, or the bytes of a serialized one. Raises PicamWebrtcError, which is logged, once for each text."""
 
-SLOW_S = 0.1
-"""To send one picture usually takes some 3 ms."""
+SLOW_S, SLOW_TOPIC = 0.1, 2
+"""To send a picture usually takes some 3 ms. One that takes long may be a stall of the machine, so many in a row are
+none.
+"""
 END_TIMEOUT_S = 2.0
 """How long `close` waits for what is being published: a subscriber far away may take a second for one picture."""
 
@@ -51,7 +53,7 @@ class GatedPublisher(Generic[M]):
         self._on_change = on_change
         self._most_waiting = most_waiting
         self._newest_when_slow = newest_when_slow
-        self._is_slow = False
+        self._slow_in_a_row = 0
         self._subscribers = 0
         self._waiting = Latest[Make[M]]()
         self._thread: threading.Thread | None = None
@@ -86,7 +88,7 @@ class GatedPublisher(Generic[M]):
     def publish(self, make: Make[M]) -> None:
         """From any thread, never waits. `make` is called on the topic's thread."""
         if self._subscribers:
-            newest_alone = self._is_slow and self._newest_when_slow
+            newest_alone = self._newest_when_slow and self._slow_in_a_row >= SLOW_TOPIC
             self._waiting.put(make, NEWEST_ALONE if newest_alone else self._most_waiting)
 
     def _on_matched(self, event: QoSPublisherMatchedInfo) -> None:
@@ -113,7 +115,7 @@ class GatedPublisher(Generic[M]):
         except Exception:  # noqa: BLE001 - the next message is another chance
             self._node.get_logger().error(f"Not published on {self.topic}: {traceback.format_exc()}")
 
-        self._is_slow = time.monotonic() - began_s > SLOW_S
+        self._slow_in_a_row = self._slow_in_a_row + 1 if time.monotonic() - began_s > SLOW_S else 0
 
     def close(self) -> None:
         """What waits is published first."""
