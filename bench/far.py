@@ -100,7 +100,9 @@ def measure(hosts: TwoHosts, camera: NodeProcess, local: Counter, distant: str, 
     return figures
 
 
-def run(seconds: float, robot: Mapping[str, str] | None = None) -> dict[str, Any]:
+def run(
+    seconds: float, robot: Mapping[str, str] | None = None, far_away: Mapping[str, str] = FAR_AWAY
+) -> dict[str, Any]:
     """`robot` is the environment of the camera, by default such that it chooses its transport itself."""
     with two_hosts() as hosts:
         hosts.narrow(LINK_MBIT_PER_S)
@@ -110,7 +112,7 @@ def run(seconds: float, robot: Mapping[str, str] | None = None) -> dict[str, Any
             counter(hosts.robot, local, *ON_THE_ROBOT) as listening,
         ):
             camera.wait_for_line("Camera started")
-            return {name: measure(hosts, camera, listening, distant, seconds) for name, distant in FAR_AWAY.items()}
+            return {name: measure(hosts, camera, listening, distant, seconds) for name, distant in far_away.items()}
 
 
 def off_the_rate(result: Mapping[str, Any]) -> list[str]:

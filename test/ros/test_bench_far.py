@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import far
+from picam_webrtc.ros.process.shared_memory import PROFILE_VARIABLES
 from picam_webrtc_test.pipeline import ROOT
 from picam_webrtc_test.ros.two_hosts import available
 
@@ -18,6 +20,8 @@ pytestmark = [
     pytest.mark.skipif(not available(), reason="needs root, ip, tc and nft, for network namespaces"),
 ]
 
+PROFILE = ROOT / "config/fastdds.xml"
+NON_BLOCKING = "<non_blocking_send>true</non_blocking_send>"
 FRAMES = 150
 MOST_RUNS = 3
 """Where the camera does not even keep its rate with nobody far away, the machine has other things to do."""
@@ -41,6 +45,20 @@ def test_the_camera_stays_at_its_rate_for_everybody_on_the_robot() -> None:
     for figures in result.values():
         assert {*figures} - {"far", "camera_cpu"} == {*far.ON_THE_ROBOT}
     assert far.off_the_rate(result) == []
+
+
+def test_where_sending_blocks_only_the_topic_itself_is_slow(tmp_path: Path) -> None:
+    text = PROFILE.read_text()
+    assert NON_BLOCKING in text
+    blocking = tmp_path / "blocking.xml"
+    blocking.write_text(text.replace(NON_BLOCKING, ""))
+    environment = dict.fromkeys(PROFILE_VARIABLES, str(blocking))
+
+    figures = far.run(5.0, environment, {"best_effort": far.FAR_AWAY["best_effort"]})["best_effort"]
+
+    pictures, infos = figures["image_raw:Image:reliable"], figures["camera_info:CameraInfo:reliable"]
+    assert pictures["hz"] < 3
+    assert infos["messages"] > 5 * 20
 
 
 def test_a_rate_that_is_not_the_cameras_is_found() -> None:
