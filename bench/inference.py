@@ -19,8 +19,8 @@ import skimage
 
 from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Findings
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.model import Model
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.models import fetch, stored_path

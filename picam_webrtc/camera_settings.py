@@ -45,6 +45,14 @@ class CameraSettings(Settings):
         str,
         Param("camera that Picamera2 opens: index, id or part of its model's name; empty is the first", read_only=True),
     ] = ""
+    network: Annotated[
+        str,
+        Param(
+            "network that the sensor itself runs on each picture (Picamera2, IMX500: Raspberry Pi AI Camera): path of "
+            "an .rpk file; what it finds is inference_node's transform:=sensor; empty is none",
+            read_only=True,
+        ),
+    ] = ""
     test_pattern: Annotated[
         str,
         Param(

@@ -9,6 +9,7 @@ PicamWebrtcError
 │   └── ModelNotFetched     a model known by name is not on this machine yet
 ├── ImageError              a picture whose encoding, size or layout cannot be used
 ├── MalformedDetections     a text that is no detections in JSON
+├── MalformedSensorOutputs  a text that is no outputs of a network on the sensor in JSON
 └── StreamError             WebRTC signalling
     ├── MalformedOffer      not SDP at all
     ├── UnusableOffer       SDP that no answer of ours can satisfy
@@ -67,6 +68,10 @@ class ImageError(PicamWebrtcError):
 
 class MalformedDetections(PicamWebrtcError):
     """A text that is no detections in JSON."""
+
+
+class MalformedSensorOutputs(PicamWebrtcError):
+    """A text that is no outputs of a network on the sensor in JSON."""
 
 
 class StreamError(PicamWebrtcError):

@@ -31,8 +31,9 @@ class InferenceSettings(Settings):
     transform: Annotated[
         str,
         Param(
-            "what becomes of a frame: tflite runs the model, none passes it through",
-            choices=("tflite", "none"),
+            "what becomes of a frame: tflite runs the model, sensor takes what a network on the image sensor found "
+            "(camera_node's parameter network), none passes it through",
+            choices=("tflite", "sensor", "none"),
             read_only=True,
         ),
     ] = "tflite"

@@ -12,6 +12,8 @@ GROUND_FLOOR = {
     *(
         "frame",
         "view",
+        "sensor_outputs",
+        "sensor_outputs_json",
         "color",
         "detection",
         "declaration",

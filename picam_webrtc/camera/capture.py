@@ -16,6 +16,7 @@ from picam_webrtc.camera.turn import Turner
 from picam_webrtc.color import as_smpte170m
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
+from picam_webrtc.sensor_outputs import SensorOutputs
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ STOP_TIMEOUT_S = 1.5
 """How long stop() waits for a camera whose driver hangs, before leaving it behind."""
 
 FrameHandler = Callable[[Frame], None]
+OutputsHandler = Callable[[SensorOutputs, Frame], None]
 
 
 class CaptureState(Enum):
@@ -66,7 +68,8 @@ class BackOff:
 class Capture:
     """Opens `source` on a thread of its own, hands on its frames, and reopens it when it fails.
 
-    The handlers run on that thread; one that raises is logged and counted, and capture goes on.
+    The handlers run on that thread; one that raises is logged and counted, and capture goes on. What a network on the
+    sensor made of a frame is handed on before the frame.
     Frames that stop for `watchdog_timeout_s` are a fault. May be started again after a stop.
     """
 
@@ -76,11 +79,12 @@ class Capture:
         on_frame: FrameHandler,
         *,
         on_lores: FrameHandler | None = None,
+        on_sensor_outputs: OutputsHandler | None = None,
         watchdog_timeout_s: float = 2.0,
         back_off: BackOff | None = None,
     ) -> None:
         self._source = source
-        self._handlers = _Handlers(on_frame, on_lores)
+        self._handlers = _Handlers(on_frame, on_lores, on_sensor_outputs)
         self._watchdog_timeout_s = watchdog_timeout_s
         self._back_off = back_off or BackOff()
         self._board = _Board()
@@ -142,9 +146,13 @@ class Capture:
 class _Handlers:
     on_frame: FrameHandler
     on_lores: FrameHandler | None
+    on_sensor_outputs: OutputsHandler | None
 
     def deliver(self, frame_set: FrameSet) -> None:
         logger.debug("Captured image frame with shape: %s", frame_set.frame.shape)
+        # First what is small, so that it is there when the picture comes.
+        if frame_set.sensor_outputs is not None and self.on_sensor_outputs is not None:
+            self.on_sensor_outputs(frame_set.sensor_outputs, frame_set.frame)
         self.on_frame(frame_set.frame)
         if frame_set.lores is not None and self.on_lores is not None:
             self.on_lores(frame_set.lores)

@@ -4,6 +4,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import picam_webrtc
@@ -13,10 +14,11 @@ from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.list_cameras import listing
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.picamera2_library import CameraLibrary, installed_library
-from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, refusal
+from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, MessageTooLong, refusal
 from picam_webrtc.camera.slots import SlotPool
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
+from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK
 from picam_webrtc.settings import CameraSettings
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ READ_S = 0.1
 """How long a read lasts at most, so that requests and the end of the connection are seen though frames come rarely."""
 OPENING_LIMIT_S = 60.0
 """Longer than any camera takes to open; then a driver hangs."""
+UPLOADING_LIMIT_S = 300.0
+"""The same for one whose sensor gets a network, which takes minutes the first time."""
 CLOSING_LIMIT_S = 5.0
 SHORTEST_HANG_S = 1.0
 ALIVE_S = 0.4
@@ -55,6 +59,7 @@ class CaptureService:
         self._pools: list[SlotPool] = []
         self._hang_limit_s = SHORTEST_HANG_S
         self._said_alive_s = 0.0
+        self._tensors_fit = True
         self._requests: Mapping[str, Callable[[Any], None]] = {
             "hello": self._hello,
             "make": self._make,
@@ -165,7 +170,7 @@ class CaptureService:
         if self._opened or self._pools or not isinstance(controls, ControlSet | None):
             raise MalformedRequest("camera_node's request to open the camera makes no sense")
         self._take_over(source, controls, _part(content, "known", dict))
-        with self._guard.watching(OPENING_LIMIT_S):
+        with self._guard.watching(UPLOADING_LIMIT_S if source.has_network else OPENING_LIMIT_S):
             source.open()
         self._opened = True
         shapes = [pool.shape for pool in self._pools]
@@ -204,9 +209,23 @@ class CaptureService:
         if frame_set is None or any(pool.taken_slot is None for pool in self._pools):
             # No frame, or camera_node has not looked at the last ones yet: live video does not queue.
             self._say_alive()
-        elif self._link.send("frames", announcement(frame_set, source.frame_rate), lend=self._lend):
+        elif self._announce(frame_set, source):
             for pool in self._pools:
                 pool.lend()
+
+    def _announce(self, frame_set: FrameSet, source: Picamera2Source) -> bool:
+        """Whether it went; without the sensor's outputs where they are too long."""
+        try:
+            return self._link.send("frames", announcement(frame_set, source.frame_rate), lend=self._lend)
+        except MessageTooLong as error:
+            if frame_set.sensor_outputs is None:
+                raise
+            if self._tensors_fit:
+                self._tensors_fit = False
+                name = source.network.name
+                logger.warning("Outputs of the network %s are left out (%s): camera_process:=own has them", name, error)
+            outputs = replace(frame_set.sensor_outputs, tensors=())
+            return self._announce(replace(frame_set, sensor_outputs=outputs), source)
 
     def _say_alive(self) -> None:
         """Often enough that a camera that gives nothing is not taken for a process that hangs."""
@@ -248,10 +267,15 @@ class LinkLogHandler(logging.Handler):
 def _state(source: Picamera2Source) -> dict[str, Any]:
     """What camera_node keeps of a source, to tell it, or the next one, at the next opening."""
     rate, known = source.frame_rate, source.known
-    return {"text": str(source), "frame_rate": rate, "controls": source.controls, "known": known}
+    state = {"text": str(source), "frame_rate": rate, "controls": source.controls, "known": known}
+    return {**state, "network": source.network}
 
 
 def announcement(frame_set: FrameSet, frame_rate: float) -> dict[str, Any]:
+    """The network was told when the camera was opened."""
+    if frame_set.sensor_outputs is not None:
+        outputs = replace(frame_set.sensor_outputs, network=UNKNOWN_NETWORK)
+        frame_set = replace(frame_set, sensor_outputs=outputs)
     return {"frame_set": frame_set, "frame_rate": frame_rate, "announced_ns": time.time_ns()}
 
 

@@ -17,6 +17,8 @@ ENGINE = "picam_webrtc"
 
 ANSWER_TIMEOUT_S = 30.0
 """Picamera2 takes seconds to load from a cold SD card, and some cameras get their firmware when they are opened."""
+UPLOAD_TIMEOUT_S = 300.0
+"""For a camera whose sensor gets a network, which takes minutes the first time."""
 CLOSE_PATIENCE_S = 1.0
 """Picamera2 closes in 0.3 to 0.5 s."""
 SILENT_S = 1.0
@@ -72,12 +74,12 @@ class Conversation:
         self.tell(kind, content)
         return self.answer(answer)
 
-    def answer(self, kind: str) -> Mapping[str, Any]:
-        """Wait for the answer to what was told."""
-        due = Deadline(ANSWER_TIMEOUT_S)
-        message = self.hear(due.remaining_s())
+    def answer(self, kind: str, timeout_s: float | None = None) -> Mapping[str, Any]:
+        """Wait for the answer to what was told, so long or as any takes."""
+        timeout_s = ANSWER_TIMEOUT_S if timeout_s is None else timeout_s
+        message = self.hear(timeout_s)
         if message is None:
-            raise CameraError(f"{self._way} does not answer within {ANSWER_TIMEOUT_S:g} s")
+            raise CameraError(f"{self._way} does not answer within {timeout_s:g} s")
         if message.kind == "refused":
             raise refused(message.content)
         try:

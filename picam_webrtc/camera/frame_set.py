@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from picam_webrtc.frame import Frame
+from picam_webrtc.sensor_outputs import SensorOutputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -13,10 +14,12 @@ class FrameSet:
 
     `lores` has the stamp and frame_id of `frame`. `metadata` is named as libcamera names it
     (`ExposureTime` [us], `SensorTemperature` [°C], ...) and empty for sources without a sensor. `turn` is how far the
-    frames are still to be turned clockwise [degree].
+    frames are still to be turned clockwise [degree]. `sensor_outputs` are there, be they empty, where the sensor runs a
+    network.
     """
 
     frame: Frame
     lores: Frame | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     turn: int = 0
+    sensor_outputs: SensorOutputs | None = None

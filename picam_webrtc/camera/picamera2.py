@@ -11,19 +11,20 @@ from picam_webrtc.camera.clock import Clock, SystemClock
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.formats import ASKED_FORMATS, StreamLayout, layout_of
 from picam_webrtc.camera.frame_set import FrameSet
+from picam_webrtc.camera.imx500 import Imx500, open_imx500, select_sensor, without_tensors
 from picam_webrtc.camera.picamera2_library import (
     FOREIGN_ERRORS,
     CameraLibrary,
     device_controls,
     list_cameras,
     reason,
-    select_camera,
 )
 from picam_webrtc.camera.sensor import Flips, Sensor
 from picam_webrtc.camera.sensor_mode import SensorMode, choose_mode, modes_of, parse_crop, parse_window
 from picam_webrtc.camera.stamps import stamp_ns
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import ColorSpace, Frame, Pixels
+from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK, SensorNetwork
 from picam_webrtc.settings import CameraSettings
 
 logger = logging.getLogger(__name__)
@@ -60,11 +61,12 @@ class Picamera2Source:
         """
         if settings.tuning_file:  # libcamera reads it when it looks for cameras
             library.use_tuning(settings.tuning_file)
-        self.camera = select_camera(list_cameras(library), settings.camera)
+        self.camera = select_sensor(list_cameras(library), settings)
         self._settings = settings
         self._library = library
         self._clock = clock or SystemClock()
         self._device: Any = None
+        self._imx500: Imx500 | None = None
         self._job: Any = None
         self._job_done = threading.Event()
         self._streams: dict[str, StreamLayout] = {}
@@ -106,11 +108,23 @@ class Picamera2Source:
                 device.close()
         except FOREIGN_ERRORS as error:
             raise CameraError(f"{self.camera} does not open: {reason(error)}") from error
+        finally:
+            self._close_imx500()
 
     @property
     def controls(self) -> ControlSet | None:
         """As they are set; None until they are known."""
         return self._controls
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the sensor is to run one."""
+        return bool(self._settings.network)
+
+    @property
+    def network(self) -> SensorNetwork:
+        """What the sensor runs while the camera is open."""
+        return self._imx500.network if self._imx500 is not None else UNKNOWN_NETWORK
 
     @property
     def known(self) -> dict[str, Any]:
@@ -143,6 +157,8 @@ class Picamera2Source:
             controls = self._learn(device)
             device.set_controls(self._first_controls(device, controls))
             device.start()
+            if self._imx500 is not None:
+                self._imx500.started()
             self._request_next()
         except (CameraError, SettingError, *FOREIGN_ERRORS) as error:
             self._close_quietly()
@@ -164,15 +180,24 @@ class Picamera2Source:
     def close(self) -> None:
         """Close without `stop()`, which waits for ever when Picamera2's event loop has died; `close()` does not."""
         device, self._device, job, self._job = self._device, None, self._job, None
-        if device is None:
-            return
         try:
-            try:
-                self._cancel(device, job)
-            finally:
-                device.close()
+            if device is not None:
+                self._close_device(device, job)
         except FOREIGN_ERRORS as error:
             raise CameraError(f"{self.camera} does not close: {reason(error)}") from error
+        finally:
+            self._close_imx500()
+
+    def _close_device(self, device: Any, job: Any) -> None:
+        try:
+            self._cancel(device, job)
+        finally:
+            device.close()
+
+    def _close_imx500(self) -> None:
+        imx500, self._imx500 = self._imx500, None
+        if imx500 is not None:
+            imx500.close()
 
     def _open_device(self) -> Any:
         """The camera by its id: indices change when cameras come and go."""
@@ -182,6 +207,9 @@ class Picamera2Source:
         found = [camera.index for camera in list_cameras(library) if camera.id == self.camera.id]
         if not found:
             raise CameraError(f"{self.camera} is not there any more")
+        if settings.network:
+            self._imx500 = open_imx500(library, settings, self.camera, *self._flips.read_backwards)
+            self._say_once(f"{self.camera} gets the network {settings.network}, which may take minutes the first time")
         return library.open(found[0])
 
     @property
@@ -314,7 +342,8 @@ class Picamera2Source:
             raise CameraError(f"{self.camera} gave an unusable frame: {reason(error)}") from error
         finally:
             request.release()
-        return FrameSet(frames["main"], frames.get("lores"), metadata, self._turn_left)
+        outputs = self._imx500.outputs(metadata) if self._imx500 is not None else None
+        return FrameSet(frames["main"], frames.get("lores"), without_tensors(metadata), self._turn_left, outputs)
 
     def _frame(self, request: Any, name: str, stamp: int, metadata: Mapping[str, Any]) -> Frame:
         layout, pixels = self._streams[name], self._pools[name].take()

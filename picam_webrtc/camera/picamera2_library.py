@@ -19,6 +19,8 @@ FOREIGN_ERRORS = (RuntimeError, OSError, ValueError, TypeError, KeyError, IndexE
 """What Picamera2 raises for a camera that is gone, busy or refuses a configuration; it has no class of its own."""
 TUNING_VARIABLE = "LIBCAMERA_RPI_TUNING_FILE"
 """Read by libcamera's camera manager when it finds the cameras, which is before `Picamera2(tuning=...)` sets it."""
+IMX500_PACKAGES = "imx500-all python3-jsonschema python3-libarchive-c python3-openexr python3-tqdm"
+"""Firmware and networks, and what picamera2/devices/imx500 (0.3.38) imports beyond the rest of Picamera2."""
 
 
 class CameraLibrary(Protocol):
@@ -35,6 +37,12 @@ class CameraLibrary(Protocol):
 
     def set_sensor_hdr(self, camera_id: str, enabled: bool) -> None:
         """Switch the high dynamic range of a sensor that has its own. Raises SettingError."""
+
+    def open_imx500(self, network: str, camera_id: str) -> Any:
+        """Picamera2's `IMX500` with that network file, for the camera of that id; to be made before `open`.
+
+        Raises SettingError where Picamera2 lacks what the class needs, and what the class itself raises.
+        """
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         """A `libcamera.Transform`."""
@@ -123,6 +131,15 @@ class InstalledLibrary:
                 sensor.set_sensor_hdr_mode(enabled)
         except (ImportError, *FOREIGN_ERRORS) as error:
             raise SettingError("hdr", "on" if enabled else "off", f"cannot be set: {error}") from error
+
+    def open_imx500(self, network: str, camera_id: str) -> Any:
+        try:
+            from picamera2.devices.imx500 import IMX500
+        except (ImportError, *FOREIGN_ERRORS) as error:
+            remedy = f"run `sudo apt install {IMX500_PACKAGES}`"
+            text = f"Picamera2's class for the IMX500 cannot be imported ({error}): {remedy}"
+            raise SettingError("network", network, text) from error
+        return IMX500(network, camera_id)
 
     @contextmanager
     def mapped(self, request: Any, stream: str) -> Iterator[Pixels]:

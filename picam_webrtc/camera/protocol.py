@@ -48,6 +48,10 @@ class LinkEnded(CameraError):
     """The other side has closed the connection, or died."""
 
 
+class MessageTooLong(CameraError):
+    """Nothing of it was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """`memory` are file descriptors, which the receiver must close."""
@@ -78,8 +82,13 @@ class Link:
         timeout_s: float = 0.0,
         lend: Callable[[Pixels], Any] = no_pictures,
     ) -> bool:
-        """Whether it went in that time; if not, the other side has stopped reading. Raises LinkEnded."""
+        """Whether it went in that time; if not, the other side has stopped reading.
+
+        Raises LinkEnded, MessageTooLong.
+        """
         data = ENCODER.encode({kind: pack(content, lend)}).encode()
+        if len(data) > LARGEST_MESSAGE_BYTES:
+            raise MessageTooLong(f"{len(data)} bytes are more than the {LARGEST_MESSAGE_BYTES} of a message")
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", memory))] if memory else []
         if self._send_now(data, rights):
             return True

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ import numpy as np
 from picam_webrtc.camera.capture_process import Way
 from picam_webrtc.camera.clock import NS_PER_S
 from picam_webrtc.camera.control_set import ControlSet, Plan
-from picam_webrtc.camera.conversation import Conversation
+from picam_webrtc.camera.conversation import UPLOAD_TIMEOUT_S, Conversation
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import CameraInfo
 from picam_webrtc.camera.protocol import Deadline, Message
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
+from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK, SensorNetwork, SensorOutputs, SensorTensor
 from picam_webrtc.settings import CameraSettings
 from picam_webrtc.view import QUARTER_TURNS, View
 
@@ -55,6 +56,7 @@ class RemoteSource:
         self._controls: ControlSet | None = None
         self._known: dict[str, Any] = {}
         self._unsent: dict[str, Any] = {}
+        self._network = UNKNOWN_NETWORK
         self.on_controls: Callable[[ControlSet], object] = _nobody
         self._conversation: Conversation | None = None
         self._open: Conversation | None = None
@@ -142,8 +144,10 @@ class RemoteSource:
                 known = {**self._known, "unsent": self._unsent}
                 conversation.tell("open", {"controls": self._controls, "known": known})
                 self._open, self._deaf, self._unsent = conversation, False, {}
-            opened = self._state(conversation.answer("opened"))
-            self._text, self._frame_rate, controls, self._known = opened
+            answer = conversation.answer("opened", UPLOAD_TIMEOUT_S if self._settings.network else None)
+            self._text, self._frame_rate, controls, self._known = self._state(answer)
+            network = answer.get("network")  # of an older capture process None
+            self._network = network if isinstance(network, SensorNetwork) else UNKNOWN_NETWORK
         if self._controls is None and controls is not None:
             self._controls = controls
             self.on_controls(controls)
@@ -178,8 +182,13 @@ class RemoteSource:
                 {"frame_set": FrameSet() as frame_set, "frame_rate": float(rate), "announced_ns": int(announced)},
             ) if rate > 0:
                 self._frame_rate = rate
-                return Announced(_checked(frame_set), announced)
+                return Announced(self._with_network(_checked(frame_set)), announced)
         raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
+
+    def _with_network(self, frame_set: FrameSet) -> FrameSet:
+        if frame_set.sensor_outputs is None:
+            return frame_set
+        return replace(frame_set, sensor_outputs=replace(frame_set.sensor_outputs, network=self._network))
 
     def _late(self, announced: "Announced") -> bool:
         return time.time_ns() - announced.at_ns > (STALE_PERIODS / self._frame_rate + STALE_S) * NS_PER_S
@@ -226,7 +235,16 @@ def _checked(frame_set: FrameSet) -> FrameSet:
         raise CameraError(f"the capture process announces a picture to be turned by {frame_set.turn} degrees")
     if not isinstance(frame_set.metadata, Mapping):
         raise CameraError("the capture process announces metadata that are none")
+    if not (frame_set.sensor_outputs is None or _are_outputs(frame_set.sensor_outputs)):
+        raise CameraError("the capture process announces outputs of the sensor that are none")
     return frame_set
+
+
+def _are_outputs(outputs: object) -> bool:
+    """Whether they can be read: what a tensor is made of it has checked itself."""
+    if not isinstance(outputs, SensorOutputs) or not _is_view(outputs.seen):
+        return False
+    return isinstance(outputs.tensors, tuple) and all(isinstance(one, SensorTensor) for one in outputs.tensors)
 
 
 def _is_picture(frame: Frame) -> bool:

@@ -19,7 +19,8 @@ from picam_webrtc.detection import Detections
 from picam_webrtc.detection_json import detections_json
 from picam_webrtc.errors import ImageError, PicamWebrtcError
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Detector, Findings, load_model
+from picam_webrtc.inference.detector import Detector, load_model
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.settings import InferenceSettings
 

@@ -1,33 +1,21 @@
 """A model that is ready for frames: its file, task, labels and preprocessing put together."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
-from picam_webrtc.detection import BoundingBox, Detection, Detections, Keypoint
 from picam_webrtc.errors import ModelError, SettingError
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.candidates import Candidates
-from picam_webrtc.inference.labels import Labels, parse_labels
+from picam_webrtc.inference.findings import Findings, findings
+from picam_webrtc.inference.labels import Labels, read_labels
 from picam_webrtc.inference.model import Model, default_threads, load_delegate
-from picam_webrtc.inference.preprocess import Placement, Preprocessor, drawable, pixel_table
+from picam_webrtc.inference.preprocess import Preprocessor, drawable, pixel_table
 from picam_webrtc.inference.tasks import Task, recognise
 from picam_webrtc.inference.tensors import Array, ImageInput, Signature, image_input
 from picam_webrtc.models import AUTO, PREFERRED, locate
 from picam_webrtc.settings import InferenceSettings
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Findings:
-    """Detections in a picture, and for segmentation the class of every part of it, int [h, w], 0 for background."""
-
-    detections: Detections
-    class_map: Array | None = None
 
 
 class RunnableModel(Protocol):
@@ -56,60 +44,7 @@ class Detector:
         """
         placement = self._preprocessor.write(drawable(frame), self._model.input_view())
         candidates = self._task.decoder.decode(self._model.run(), settings.threshold)
-        chosen = self._choose(candidates, settings)
-        shown = picture or frame
-        items = self._detections(chosen, placement, shown.width, shown.height)
-        detections = Detections(shown.stamp_ns, shown.frame_id, shown.width, shown.height, tuple(items))
-        return Findings(detections, _picture_part(candidates.class_map, placement))
-
-    def _choose(self, candidates: Candidates, settings: InferenceSettings) -> Candidates:
-        chosen = candidates
-        if settings.class_filter:
-            wanted = {name.strip().lower() for name in settings.class_filter}
-            kept = [row for row, number in enumerate(candidates.class_ids.tolist()) if self._is_wanted(number, wanted)]
-            chosen = candidates.take(kept)
-        if self._task.suppress is None:
-            return chosen.best(settings.max_detections)
-        return self._task.suppress(chosen, settings.nms_iou, settings.max_detections)
-
-    def _is_wanted(self, class_id: int, wanted: set[str]) -> bool:
-        return str(class_id) in wanted or self.labels.name(class_id).lower() in wanted
-
-    def _detections(self, found: Candidates, placement: Placement, width: int, height: int) -> list[Detection]:
-        detections = []
-        rows = zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
-        points = [()] * len(found.scores) if found.keypoints is None else found.keypoints.tolist()
-        for (class_id, score, (x0, y0, x1, y1)), its_points in zip(rows, points, strict=True):
-            left, top = placement.to_picture(x0, y0)
-            right, bottom = placement.to_picture(x1, y1)
-            if not isfinite(left + top + right + bottom):
-                continue
-            box = BoundingBox(left * width, top * height, right * width, bottom * height).clipped(width, height)
-            if box.area > 0:
-                keypoints = tuple(self._keypoints(its_points, score, placement, width, height))
-                detections.append(Detection(class_id, self.labels.name(class_id), min(score, 1.0), box, keypoints))
-        return detections
-
-    def _keypoints(
-        self, points: Sequence[list[float]], score: float, placement: Placement, width: int, height: int
-    ) -> Iterator[Keypoint]:
-        """Points without a score of their own have that of the detection."""
-        for name, (input_x, input_y, *own_score) in zip(self._task.keypoints, points, strict=False):
-            x, y = placement.to_picture(input_x, input_y)
-            yield Keypoint(name, x * width, y * height, own_score[0] if own_score else score)
-
-
-def _picture_part(class_map: Array | None, placement: Placement) -> Array | None:
-    """The class map without the bars of a letterbox."""
-    if class_map is None:
-        return None
-    height, width = class_map.shape
-    top, left = round(placement.top * height), round(placement.left * width)
-    bottom, right = (
-        round((placement.top + placement.height) * height),
-        round((placement.left + placement.width) * width),
-    )
-    return class_map[top : max(bottom, top + 1), left : max(right, left + 1)]
+        return findings(candidates, self._task, self.labels, placement, picture or frame, settings)
 
 
 def load_model(settings: InferenceSettings) -> Detector:
@@ -160,14 +95,7 @@ def _labels(settings: InferenceSettings, path: Path, inside: Labels | None) -> L
     beside = path.with_suffix(".txt")
     if not settings.labels and (inside is not None or not beside.is_file()):
         return inside
-    file = Path(settings.labels).expanduser() if settings.labels else beside
-    try:
-        return parse_labels(file.read_bytes(), str(file))
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}; give the path of a label file"
-        raise SettingError("labels", str(file), reason) from error
-    except ModelError as error:
-        raise SettingError("labels", str(file), f"{error}; give a text file with a name a line") from error
+    return read_labels(settings.labels or beside)
 
 
 def _preprocessor(settings: InferenceSettings, signature: Signature, task: Task) -> Preprocessor:

@@ -3,20 +3,22 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from picam_webrtc.detection import Detections
 from picam_webrtc.errors import ImageError, ModelError, ModelNotFetched, SettingError
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.detector import load_model
 from picam_webrtc.inference.figures import Figures, Snapshot
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.preprocess import drawable
+from picam_webrtc.inference.sensor_detector import load_sensor_detector
 from picam_webrtc.latest import NEWEST_ALONE, Latest
 from picam_webrtc.settings import InferenceSettings
 
@@ -32,8 +34,8 @@ NS_PER_S = 1_000_000_000
 class InferenceResult:
     """A frame that has been looked at, with its source's stamp and frame_id.
 
-    `findings` is None when no model looked at it; `inference_ns` is the time that took, 0 then. `drawn` tells whether
-    the frame shows the findings.
+    `findings` is None when no model looked at it; `inference_ns` is the time that took, 0 then or where nobody knows.
+    `drawn` tells whether the frame shows the findings.
     """
 
     frame: Frame
@@ -43,17 +45,31 @@ class InferenceResult:
 
     @property
     def detections(self) -> Detections | None:
-        return None if self.findings is None else self.findings.detections
+        """Those that were made in this very frame."""
+        return self.findings.detections if self.findings is not None and self.findings.measured else None
 
 
 class FrameDetector(Protocol):
-    """What the engine asks of `Detector`."""
+    """What the engine asks of `Detector` and `SensorDetector`."""
 
     name: str
     task_name: str
     labels: Labels
 
     def detect(self, frame: Frame, settings: InferenceSettings, picture: Frame | None = None) -> Findings: ...
+
+
+WITHOUT_DETECTOR = "none"
+"""The `transform` that frames pass through."""
+LOADERS: Mapping[str, Callable[[InferenceSettings], FrameDetector]] = MappingProxyType(
+    {"tflite": load_model, "sensor": load_sensor_detector}
+)
+"""`transform` → what makes its detector, raising SettingError or ModelError."""
+LOADED: Mapping[str, str] = MappingProxyType({"tflite": "tfLite model", "sensor": "network on the image sensor"})
+
+
+def load_detector(settings: InferenceSettings) -> FrameDetector:
+    return LOADERS[settings.transform](settings)
 
 
 class Work(NamedTuple):
@@ -85,7 +101,7 @@ class Engine:
         self,
         settings: InferenceSettings,
         on_result: Callable[[InferenceResult], None],
-        load: Callable[[InferenceSettings], FrameDetector] = load_model,
+        load: Callable[[InferenceSettings], FrameDetector] = load_detector,
     ) -> None:
         self._setup = Setup(settings, None)
         self._on_result = on_result
@@ -102,7 +118,7 @@ class Engine:
         Raises SettingError for a parameter that cannot be used, ModelError where there is no TFLite runtime.
         """
         settings = self._setup.settings
-        if settings.transform != "tflite" or self._setup.detector is not None:
+        if settings.transform == WITHOUT_DETECTOR or self._setup.detector is not None:
             return
         try:
             self._setup = Setup(settings, self._loaded(settings))
@@ -153,7 +169,7 @@ class Engine:
         """
         self._prepared = None
         current = self._setup
-        if settings.transform != "tflite" or _same_model(settings, current.settings, current.detector):
+        if settings.transform == WITHOUT_DETECTOR or _same_model(settings, current.settings, current.detector):
             self._prepared = Setup(settings, current.detector)
             return
         try:
@@ -190,7 +206,7 @@ class Engine:
 
     def _loaded(self, settings: InferenceSettings) -> FrameDetector:
         detector = self._load(settings)
-        _logger.info("Using tfLite model for transformation")
+        _logger.info("Using %s for transformation", LOADED[settings.transform])
         return detector
 
     def _process(self, work: Work) -> None:
@@ -203,7 +219,7 @@ class Engine:
                 # A frame that cannot be used is shown as it came; the same complaint is not made at the frame rate.
                 if self._figures.is_new_failure(str(error)):
                     _logger.error("Frames pass through unchanged: %s", error)
-        self._figures.add(result.inference_ns)
+        self._figures.add(result.inference_ns, looked_at=result.detections is not None)
         pts = work.picture.stamp_ns * RTP_CLOCK_HZ // NS_PER_S
         _logger.debug("Processed and created new video frame at pts: %d", pts)
         self._on_result(result)
@@ -216,7 +232,7 @@ def _transform(work: Work, settings: InferenceSettings, detector: FrameDetector)
     picture = drawable(work.picture) if settings.overlay else work.picture
     frame = picture if work.frame is work.picture else work.frame
     findings = detector.detect(frame, settings, picture)
-    elapsed = time.perf_counter_ns() - started
+    elapsed = time.perf_counter_ns() - started if findings.inference_ns is None else findings.inference_ns
     shown = draw(picture, findings) if settings.overlay else picture
     return InferenceResult(shown, findings, elapsed, drawn=settings.overlay)
 

@@ -55,14 +55,15 @@ class Figures:
             self._inference_ns.clear()
         self.pace.restart()
 
-    def add(self, inference_ns: int) -> None:
-        """A frame is done; 0 where no model looked at it."""
+    def add(self, inference_ns: int, *, looked_at: bool) -> None:
+        """A frame is done, after so long; 0 where nobody knows. Whether a model looked at it."""
         with self._lock:
             self._frames += 1
             self._finished.append(time.monotonic())
+            if looked_at:
+                self._last_failure = ""
             if inference_ns:
                 self._inference_ns.append(inference_ns)
-                self._last_failure = ""
 
     def is_new_failure(self, text: str) -> bool:
         """Count a failure; whether it is another one than the last frame's."""

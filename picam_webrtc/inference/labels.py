@@ -9,9 +9,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from picam_webrtc.errors import ModelError
+from picam_webrtc.errors import ModelError, SettingError
 
 MAX_LABEL_BYTES = 4_000_000
 """More is no label file: ImageNet's 21841 names are below 1 MB."""
@@ -68,6 +69,18 @@ def parse_labels(data: bytes, source: str) -> Labels:
         if names:
             return Labels(names)
     return Labels(_from_lines(text.splitlines()))
+
+
+def read_labels(path: str | Path) -> Labels:
+    """The labels in a file. Raises SettingError, blaming the parameter `labels`."""
+    file = Path(path).expanduser()
+    try:
+        return parse_labels(file.read_bytes(), str(file))
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}; give the path of a label file"
+        raise SettingError("labels", str(file), reason) from error
+    except ModelError as error:
+        raise SettingError("labels", str(file), f"{error}; give a text file with a name a line") from error
 
 
 def _decoded(data: bytes, source: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from picam_webrtc.detection import Detection
 from picam_webrtc.frame import Frame, Pixels
-from picam_webrtc.inference.detector import Findings
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.preprocess import drawable
 from picam_webrtc.inference.tensors import Array
 

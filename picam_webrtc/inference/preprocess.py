@@ -81,6 +81,13 @@ class Placement:
         """A point of the input as a point of the picture, in fractions of its sides."""
         return (x - self.left) / self.width, (y - self.top) / self.height
 
+    def picture_part(self, class_map: Array) -> Array:
+        """A map of the input without the bars of a letterbox."""
+        height, width = class_map.shape
+        top, left = round(self.top * height), round(self.left * width)
+        bottom, right = round((self.top + self.height) * height), round((self.left + self.width) * width)
+        return class_map[top : max(bottom, top + 1), left : max(right, left + 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:

@@ -36,7 +36,11 @@ def probabilities(scores: Array) -> Array:
     """Scores as they are where all lie in 0..1, else the softmax of logits."""
     if scores.size == 0 or (scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
         return scores
-    powers: Array = np.exp(scores - scores.max())
+    return softmax(scores)
+
+
+def softmax(logits: Array) -> Array:
+    powers: Array = np.exp(logits - logits.max())
     powers /= powers.sum()
     return powers
 

@@ -25,6 +25,8 @@ from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.process.sim_time import StampClock
 from picam_webrtc.ros.topics.image_io import LocalTopics
+from picam_webrtc.ros.topics.sensor_outputs import SensorOutputsPublisher
+from picam_webrtc.sensor_outputs import SensorOutputs
 from picam_webrtc.settings import CameraSettings
 
 
@@ -38,7 +40,11 @@ class CameraNode:
         self._figures = FrameFigures(lambda: source.frame_rate, lambda: parameters.settings.frequency_tolerance)
         self._calibrations = CalibrationStore(node, settings)
         self._capture = Capture(
-            source, self._publish, on_lores=self._publish_lores, watchdog_timeout_s=settings.watchdog_timeout
+            source,
+            self._publish,
+            on_lores=self._publish_lores,
+            on_sensor_outputs=self._publish_sensor_outputs,
+            watchdog_timeout_s=settings.watchdog_timeout,
         )
         self._demand = OnDemand(node, self._start, self._capture.stop, lambda: parameters.settings.idle_timeout)
 
@@ -47,6 +53,9 @@ class CameraNode:
             return CameraStream(node, prefix, local, self._calibrations, quality, self._update_demand)
 
         self._streams: tuple[CameraStream, ...] = ()
+        self._sensor_outputs: SensorOutputsPublisher | None = None
+        if settings.network:
+            self._sensor_outputs = SensorOutputsPublisher(node, self._update_demand)
         self._streams = (stream(""), *([stream("lores/")] if settings.lores_width else []))
 
     def _start(self) -> None:
@@ -58,7 +67,8 @@ class CameraNode:
         self._demand.allow(allowed)
 
     def _update_demand(self) -> None:
-        self._demand.want(any(stream.demanded for stream in self._streams))
+        topics = (*self._streams, self._sensor_outputs)
+        self._demand.want(any(topic is not None and topic.demanded for topic in topics))
 
     def _publish(self, frame: Frame) -> None:
         self._figures.record(frame.stamp_ns, time.time_ns())
@@ -68,16 +78,24 @@ class CameraNode:
     def _publish_lores(self, frame: Frame) -> None:
         self._streams[1].publish(self._stamps.to_ros(frame))
 
+    def _publish_sensor_outputs(self, outputs: SensorOutputs, frame: Frame) -> None:
+        if self._sensor_outputs is not None:
+            self._sensor_outputs.publish_outputs(outputs, self._stamps.to_ros(frame))
+
     def report(self) -> Report:
         """The camera's health; from any thread."""
         notice = self._source.notice if isinstance(self._source, AutomaticSource) else ""
         dropped = {topic: count for stream in self._streams for topic, count in stream.dropped.items()}
+        if self._sensor_outputs is not None:
+            dropped[self._sensor_outputs.topic] = self._sensor_outputs.dropped
         return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()), notice, dropped)
 
     def close(self) -> None:
         self._demand.close()
         for stream in self._streams:
             stream.close()
+        if self._sensor_outputs is not None:
+            self._sensor_outputs.close()
         self._calibrations.close()
 
 

@@ -1,11 +1,16 @@
-"""inference_node: `image_raw` through a TFLite model to topics, only while somebody subscribes to one of them."""
+"""inference_node: `image_raw` through a TFLite model, or with what the sensor found, to topics, only while somebody
+subscribes to one of them.
+"""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 from rclpy.node import Node
 
+from picam_webrtc.frame import Frame
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
 from picam_webrtc.ros.node.diagnostics import Input, Report, diagnostics, inference_report
@@ -16,8 +21,16 @@ from picam_webrtc.ros.process.logs import forward_logs
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
+from picam_webrtc.ros.topics.sensor_outputs import TOPIC as SENSOR_OUTPUTS
+from picam_webrtc.ros.topics.sensor_outputs import SensorOutputsSubscription
 from picam_webrtc.ros.topics.vision import VisionPublisher, make_vision_publisher
+from picam_webrtc.sensor_outputs import SensedFrame
+from picam_webrtc.sensor_outputs_json import PictureOutputs
 from picam_webrtc.settings import InferenceSettings
+
+NO_SENSOR_OUTPUTS = "Nothing is detected: no sensor_outputs come with the pictures; set camera_node's parameter network"
+UNFOUND_FRAMES = 30
+"""Pictures without outputs before that is said: within a process they come before the topic of the outputs is found."""
 
 
 class InferenceNode:
@@ -27,8 +40,9 @@ class InferenceNode:
         self._settings = parameters.settings
         self.engine = Engine(parameters.settings, self._publish)
         parameters.check, parameters.apply = self.engine.check, self._apply
-        self._subscriptions: tuple[ImageSubscription, ...] = ()
-        self._pairs: FramePairs | None = None
+        self._subscriptions: tuple[ImageSubscription | SensorOutputsSubscription, ...] = ()
+        self._pairs: FramePairs[Any] | None = None
+        self._labels = Labels()
         self._demand = OnDemand(node, self._start, self._stop)
         detects = parameters.settings.transform != "none"
         # First what tells webrtc_node that there is a model.
@@ -46,6 +60,9 @@ class InferenceNode:
         self.engine.start()
         self._publish_labels()  # a model may have been fetched meanwhile
         lores_topic = self._settings.lores_topic
+        if self._settings.transform == "sensor":
+            self._subscriptions = self._subscribe_to_sensor()
+            return
         if not lores_topic:
             self._subscriptions = (self._subscribe("image_raw", self.engine.put),)
             return
@@ -55,6 +72,14 @@ class InferenceNode:
             self._subscribe("image_raw", pairs.put_picture),
         )
 
+    def _subscribe_to_sensor(self) -> tuple[SensorOutputsSubscription, ImageSubscription]:
+        """A picture whose outputs do not come passes as it is, a few frames late."""
+        self._pairs = pairs = FramePairs(self._put_sensed, self.engine.put, NO_SENSOR_OUTPUTS, UNFOUND_FRAMES)
+        return SensorOutputsSubscription(self._node, pairs.put_small), self._subscribe("image_raw", pairs.put_picture)
+
+    def _put_sensed(self, sensed: PictureOutputs, picture: Frame) -> None:
+        self.engine.put(SensedFrame.of(picture, sensed.view, sensed.outputs))
+
     def _subscribe(self, topic: str, on_frame: OnFrame) -> ImageSubscription:
         return ImageSubscription(self._node, topic, self._local, on_frame)
 
@@ -63,8 +88,9 @@ class InferenceNode:
         self._publish_labels()
 
     def _publish_labels(self) -> None:
+        self._labels = self.engine.labels
         if self._vision is not None:
-            self._vision.publish_labels(self.engine.labels, self.engine.settings.threshold)
+            self._vision.publish_labels(self._labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
         self._demand.want(any(topic.demanded for topic in self._topics))
@@ -80,6 +106,8 @@ class InferenceNode:
 
     def _publish(self, result: InferenceResult) -> None:
         settings = self.engine.settings
+        if self.engine.labels != self._labels:  # those of a network on the sensor come with its outputs
+            self._publish_labels()
         # First what is small, so that it is there when the picture comes.
         if result.detections is not None and self._detections is not None:
             found = replace(result.detections, inference_ns=result.inference_ns, drawn=result.drawn)
@@ -97,7 +125,8 @@ class InferenceNode:
         return inference_report(self.engine.settings, self.engine.snapshot(), self._input(), dropped)
 
     def _input(self) -> Input:
-        names = (self._settings.lores_topic, "image_raw") if self._settings.lores_topic else ("image_raw",)
+        beside = SENSOR_OUTPUTS if self._settings.transform == "sensor" else self._settings.lores_topic
+        names = (beside, "image_raw") if beside else ("image_raw",)
         topics = tuple(self._node.resolve_topic_name(name) for name in names)
         unpublished = tuple(topic for topic in topics if not self._node.count_publishers(topic))
         return Input(topics, unpublished, self._pairs.unpaired if self._pairs is not None else 0)
@@ -121,10 +150,10 @@ async def infer(
     inference = InferenceNode(node, parameters, local)
     stack.callback(inference.close)
     stack.callback(parameters.detach)
-    device = parameters.settings.delegate or "CPU"
+    transform = parameters.settings.transform
+    device = "sensor" if transform == "sensor" else parameters.settings.delegate or "CPU"
     await stack.enter_async_context(diagnostics(node, "inference", device, inference.report))
     inference.load()  # at once: a model that does not load must not be found out at the first viewer
-    transform = parameters.settings.transform
     node.get_logger().info(f"Ready: image_raw to image_processed while somebody subscribes, transform {transform}")
     return inference
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.frame import ColorSpace
+from picam_webrtc_test.camera.fake_imx500 import FakeImx500
 from picam_webrtc_test.camera.libcamera_ipa import Ipa
 from picam_webrtc_test.camera.libcamera_tables import (
     ARRAY_SIZES,
@@ -129,6 +130,7 @@ class FakePicamera2:
         self.jobs: list[FakeJob] = []
         self.unreleased = 0
         self.tuning: str = ""
+        self.imx500: FakeImx500 | None = None
         self.reopen()
 
     def __getattribute__(self, name: str) -> Any:
@@ -298,9 +300,9 @@ class FakePicamera2:
     def complete(self, buffers: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         """What the camera does when it has a frame: the job that waits gets it."""
         self.unreleased += 1
-        request = FakeRequest(
-            buffers or self.blank_buffers(), {**self._crop_metadata(), **(metadata or {})}, self._release
-        )
+        tensors = self.imx500.metadata() if self.imx500 is not None else {}
+        found = {**self._crop_metadata(), **tensors, **(metadata or {})}
+        request = FakeRequest(buffers or self.blank_buffers(), found, self._release)
         self.jobs[-1].finish(request)
 
     def _crop_metadata(self) -> dict[str, Any]:
@@ -358,7 +360,10 @@ class FakeLibrary:
         self.models = list(models)
         self.device = device or FakePicamera2()
         self.opened: list[int] = []
+        self.order: list[str] = []
+        self.imx500: FakeImx500 | None = None
         self.error: Exception | None = None
+        self.refuses_networks = False
         self.hdr: list[tuple[str, bool]] = []
 
     def cameras(self) -> Sequence[Mapping[str, Any]]:
@@ -373,6 +378,8 @@ class FakeLibrary:
         if self.error:
             raise RuntimeError("Camera __init__ sequence did not complete.") from self.error
         self.opened.append(index)
+        self.order.append("Picamera2")
+        self.device.imx500 = self.imx500
         self.device.reopen()
         return self.device
 
@@ -383,6 +390,13 @@ class FakeLibrary:
 
     def set_sensor_hdr(self, camera_id: str, enabled: bool) -> None:
         self.hdr.append((camera_id, enabled))
+
+    def open_imx500(self, network: str, camera_id: str) -> FakeImx500:
+        known = any(camera["Id"] == camera_id and camera["Model"] == "imx500" for camera in self.cameras())
+        if self.refuses_networks or not known:
+            raise RuntimeError("IMX500: Requested camera dev-node not found")
+        self.imx500 = FakeImx500(network, self.order)
+        return self.imx500
 
     def transform(self, hflip: bool, vflip: bool) -> Any:
         return {"hflip": hflip, "vflip": vflip}

@@ -170,6 +170,16 @@ OV5647 = Sensor(
     (1.0, 63.9375),
 )
 """Camera Module 1, as `rpicam-hello --list-cameras` lists it."""
+IMX500 = Sensor(
+    "imx500",
+    (4056, 3040),
+    (
+        Mode((2028, 1520), (0, 0, 4056, 3040), 30.02, (60, 127156999)),
+        Mode((4056, 3040), (0, 0, 4056, 3040), 10.0, (114, 239542228)),
+    ),
+    (1.0, 22.26),
+)
+"""AI Camera: modes as `rpicam-hello --list-cameras` lists them; exposures and gains as if it were the HQ camera's."""
 
 
 def before_configure(libcamera: Libcamera, sensor: Sensor, pisp: bool) -> dict[str, Limits]:

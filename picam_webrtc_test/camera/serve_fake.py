@@ -59,6 +59,7 @@ def main(models: str, fault_file: Path, descriptor: str) -> int:
     load("picam_webrtc_test", ROOT / "picam_webrtc_test" / "__init__.py", ROOT / "picam_webrtc_test")
     from picam_webrtc.camera import picamera2_library
     from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary, FakePicamera2
+    from picam_webrtc_test.camera.libcamera_tables import IMX500, IMX708
 
     def fault(once: str = "") -> Any:
         """What is to go wrong; or whether `once` is, which then does no second time."""
@@ -77,7 +78,8 @@ def main(models: str, fault_file: Path, descriptor: str) -> int:
         """
 
         def __init__(self) -> None:
-            super().__init__(OTHER_CONFIGURATION if fault() == "adjust" else None)
+            adjust = OTHER_CONFIGURATION if fault() == "adjust" else None
+            super().__init__(adjust, sensor=IMX500 if models == "imx500" else IMX708)
             self._running = threading.Event()
             self._count = 0
 

@@ -1,7 +1,7 @@
 """A robot with a camera that the test holds in its hand."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -66,13 +66,21 @@ class Robot:
 
 
 @contextmanager
-def robot(*arguments: str, device: FakePicamera2 | None = None) -> Iterator[Robot]:
+def robot(
+    *arguments: str,
+    device: FakePicamera2 | None = None,
+    model: str = "imx708",
+    beside: Sequence[Callable[[AsyncExitStack, Runtime, LocalTopics], Coroutine[Any, Any, None]]] = (),
+) -> Iterator[Robot]:
+    """With a camera of that `model`; `beside` wires other nodes in the same process."""
     device = device or FakePicamera2()
     given = ["-p", "source:=picamera2", "-p", "idle_timeout:=0.0", *SIZE, *arguments]
     with Runtime(["test", "--ros-args", *given]) as runtime, running_loop() as run:
-        stack = AsyncExitStack()
+        stack, local = AsyncExitStack(), LocalTopics()
         try:
-            run(camera_node.wire(stack, runtime, LocalTopics(), FakeLibrary("imx708", device=device)))
+            run(camera_node.wire(stack, runtime, local, FakeLibrary(model, device=device)))
+            for wire in beside:
+                run(wire(stack, runtime, local))
             runtime.spin()
             yield Robot(runtime, device)
         finally:

@@ -1,8 +1,10 @@
 """The capture thread keeps delivering: faults, raising handlers, hung drivers, restarts."""
 
 import logging
+import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,8 @@ from picam_webrtc.camera.capture import BackOff, Capture, CaptureState
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.errors import CameraError
 from picam_webrtc.frame import Frame
+from picam_webrtc.sensor_outputs import SensorNetwork, SensorOutputs
+from picam_webrtc.view import View
 from picam_webrtc_test.camera.fakes import TIMEOUT_S, FakeSource, Gone, make_frame_set
 
 NO_DELAY = BackOff(first=0.0, longest=0.0)
@@ -262,3 +266,18 @@ def test_the_latest_metadata_is_in_the_status(source: FakeSource, collector: Col
     collector.wait_for(1)
 
     assert capture.status().metadata == {"SensorTemperature": 41.0}
+
+
+def test_what_the_sensor_made_of_a_frame_is_handed_on_before_it() -> None:
+    view = View((4056, 3040), (0, 0, 4056, 3040), (0, 0, 4056, 3040))
+    outputs = SensorOutputs(SensorNetwork("pets"), view)
+    source, order = FakeSource(), queue.SimpleQueue[object]()
+    with Capture(source, order.put, on_sensor_outputs=lambda one, frame: order.put((one, frame))):
+        frame_set = replace(make_frame_set(), sensor_outputs=outputs)
+        source.frame_sets.put(frame_set)
+        source.frame_sets.put(make_frame_set(2))
+        handed = [order.get(timeout=TIMEOUT_S) for _ in range(3)]
+
+    assert handed[0] == (outputs, frame_set.frame)
+    assert handed[1] is frame_set.frame
+    assert isinstance(handed[2], Frame)

@@ -13,6 +13,7 @@ from picam_webrtc.camera.protocol import (
     Link,
     LinkEnded,
     Message,
+    MessageTooLong,
     close_all,
     refusal,
     refused,
@@ -157,6 +158,15 @@ def test_a_side_that_stops_reading_is_told_of(ends: Ends) -> None:
 
     assert sent > 10
     assert not link.send("log", {"text": "x" * 1000}, timeout_s=0.01)
+
+
+def test_a_message_that_is_too_long_is_not_sent(ends: Ends) -> None:
+    link, other = ends
+    with pytest.raises(MessageTooLong, match="65548 bytes are more than the 65536 of a message"):
+        link.send("log", "x" * (LARGEST_MESSAGE_BYTES + 2))
+    link.send("log", "y")
+
+    assert other.recv(100) == b'{"log":"y"}'
 
 
 def test_other_sockets_are_refused() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from picam_webrtc.camera.control_set import ControlSet
@@ -23,9 +24,12 @@ from picam_webrtc.camera.slots import SLOTS
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import ColorSpace, Frame
 from picam_webrtc.settings import CameraSettings
+from picam_webrtc_test.camera.fake_imx500 import write_network
 from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary, FakePicamera2
 from picam_webrtc_test.camera.fakes import TIMEOUT_S, FakeClock
+from picam_webrtc_test.camera.libcamera_tables import IMX500
 from picam_webrtc_test.camera.remote_sources import Recovery, WatchedWay, fault_of, next_frame_set, wait_until
+from picam_webrtc_test.camera.sensor_tensors import sensor_tensors
 from picam_webrtc_test.camera.serve_fake import told_to
 
 CAMERA = "camera 0, imx708 (/base/i2c@0/imx708)"
@@ -428,3 +432,52 @@ def test_a_hundred_killed_processes_leave_nothing_behind(source: RemoteSource, w
     assert after[2] - before[2] < 2 << 20
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def network_settings(tmp_path: Path, *outputs: Any, **values: Any) -> CameraSettings:
+    intrinsics = {"task": "segmentation", "labels": [f"thing {number}" for number in range(1001)]}
+    return settings(network=write_network(tmp_path / "pets.rpk", outputs, intrinsics), **values)
+
+
+@pytest.mark.parametrize("name", ["cat", "astronaut"])
+def test_outputs_of_a_network_on_the_sensor_come_as_from_this_process(tmp_path: Path, name: str) -> None:
+    wanted = network_settings(tmp_path, *sensor_tensors(name), hflip=True)
+    device = FakePicamera2(sensor=IMX500)
+    here = Picamera2Source(wanted, FakeLibrary("imx500", device=device), FakeClock())
+    here.open()
+    device.complete()
+    there = RemoteSource(wanted, WatchedWay(tmp_path / "fault", "imx500"))
+    there.open()
+    frame_sets = next_frame_set(there), here.read(TIMEOUT_S)
+    there.close()
+
+    assert frame_sets[1] is not None
+    assert frame_sets[0].sensor_outputs == frame_sets[1].sensor_outputs
+    assert not [name for name in frame_sets[0].metadata if name.startswith("Cnn")]
+
+
+def test_outputs_too_long_for_a_message_are_left_out_and_frames_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noise = np.random.default_rng(0).random((256, 256))
+    source = RemoteSource(network_settings(tmp_path, noise), WatchedWay(tmp_path / "fault", "imx500"))
+    source.open()
+    frame_sets = [next_frame_set(source) for _ in range(3)]
+    source.close()
+
+    for frame_set in frame_sets:
+        assert frame_set.sensor_outputs is not None
+        assert (frame_set.sensor_outputs.tensors, frame_set.sensor_outputs.network.name) == ((), "pets")
+    (said,) = (message for message in caplog.messages if "left out" in message)
+    assert said.startswith("Outputs of the network pets are left out (")
+    assert said.endswith(" bytes are more than the 65536 of a message): camera_process:=own has them")
+
+
+def test_what_is_wrong_with_a_network_is_told_as_from_this_process(tmp_path: Path) -> None:
+    wanted = settings(network=str(tmp_path / "missing.rpk"))
+    with pytest.raises(SettingError) as here:
+        Picamera2Source(wanted, FakeLibrary("imx500"), FakeClock())
+    with pytest.raises(SettingError) as there:
+        RemoteSource(wanted, WatchedWay(tmp_path / "fault", "imx500"))
+
+    assert str(there.value) == str(here.value)

@@ -1,6 +1,8 @@
 """The camera's values through JSON: what arrives is what was sent, in the same types."""
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from picam_webrtc.camera.controls import Control, Kind, controls_of
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import CameraInfo
 from picam_webrtc.camera.sensor_mode import SensorMode
-from picam_webrtc.camera.wire_data import pack, unpack
+from picam_webrtc.camera.wire_data import MOST_BYTES, pack, unpack
 from picam_webrtc.frame import ColorSpace, Frame
+from picam_webrtc.sensor_outputs import SensorNetwork, SensorOutputs, SensorTensor
 from picam_webrtc.view import View
 from picam_webrtc_test.camera.fake_picamera2 import FakeControlId
 from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
@@ -36,8 +39,10 @@ def there(value: Any) -> Any:
         {"Configured": {"ScalerCrop": (1, 2, 3, 4)}, "empty": {}},
         {0: "AfModeManual", 1: "AfModeAuto"},
         pytest.param({"AwbEnable", "Contrast"}, id="a set"),
+        b"any bytes \x00\xff",
         Kind.RECTANGLES,
         CameraInfo(1, "/base/i2c", "imx708"),
+        SensorOutputs(SensorNetwork("pets"), View((9, 6), (0, 0, 9, 6), (0, 0, 9, 6)), (SensorTensor.of([1.5]),), 7),
         SensorMode((1536, 864), 10, "SRGGB10_CSI2P", 120.13, (768, 432, 3072, 1728)),
         View((4608, 2592), (768, 432, 3072, 1728), (0, 0, 4608, 2592), hflip=True, orientation=180),
         ColorSpace.REC709,
@@ -84,7 +89,7 @@ def test_a_field_that_this_version_does_not_know_is_left_out() -> None:
     assert unpack(data) == CameraInfo(0, "a", "b")
 
 
-@pytest.mark.parametrize("stranger", [object(), b"bytes", np.int64(1), np.zeros(3)], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("stranger", [object(), 1j, np.int64(1), np.zeros(3)], ids=lambda one: type(one).__name__)
 def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         pack(stranger)
@@ -110,8 +115,14 @@ def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None
         {"ControlSet": {"plan": 5, "values": []}},
         {"set": [[]]},
         {"picture": [0, 0]},
+        {"bytes": 5},
+        {"bytes": "ÿ"},
+        {"bytes": "AAAA"},
+        {"bytes": base64.b64encode(zlib.compress(bytes(100))[:-4]).decode()},
+        {"bytes": base64.b64encode(zlib.compress(bytes(MOST_BYTES + 1))).decode()},
+        {"SensorTensor": {"shape": {"tuple": [2]}, "data": pack(b"abc")}},
     ],
-    ids=str,
+    ids=lambda data: str(data)[:60],
 )
 def test_what_nobody_sends_is_refused(data: Any) -> None:
     with pytest.raises((ValueError, TypeError, AttributeError)):

@@ -18,7 +18,8 @@ from picam_webrtc.errors import SettingError
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.blazeface import KEYPOINTS
 from picam_webrtc.inference.candidates import suppress
-from picam_webrtc.inference.detector import Detector, Findings, load_model
+from picam_webrtc.inference.detector import Detector, load_model
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.preprocess import Preprocessor, pixel_table
 from picam_webrtc.inference.ssd import ssd_anchors

@@ -14,8 +14,8 @@ import pytest
 from picam_webrtc.detection import BoundingBox, Detection, Detections
 from picam_webrtc.errors import ImageError, ModelError, ModelNotFetched, SettingError
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Findings
 from picam_webrtc.inference.engine import Engine, InferenceResult
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.models import stored_path
 from picam_webrtc.settings import InferenceSettings

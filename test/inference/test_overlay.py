@@ -7,7 +7,7 @@ import pytest
 
 from picam_webrtc.detection import BoundingBox, Detection, Detections, Keypoint
 from picam_webrtc.frame import Frame
-from picam_webrtc.inference.detector import Findings
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.inference.overlay import class_color, draw
 
 BOX = Detection(3, "coffee cup", 0.87, BoundingBox(40, 60, 200, 160))

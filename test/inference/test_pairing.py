@@ -79,3 +79,17 @@ def test_a_topic_that_never_fits_is_told_of_once(caplog: pytest.LogCaptureFixtur
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "lores_topic" in caplog.text
     assert rig.pairs.unpaired == 4 * KEPT
+
+
+def test_a_picture_that_stays_alone_goes_on_where_somebody_takes_it(caplog: pytest.LogCaptureFixture) -> None:
+    alone: list[int] = []
+    complaint = "nothing comes with them"
+    pairs: FramePairs[Frame] = FramePairs(lambda *_: None, lambda one: alone.append(one.stamp_ns), complaint, 3)
+    said = []
+    for stamp in range(KEPT + 4):
+        pairs.put_picture(frame(stamp))
+        said.append(len(caplog.messages))
+
+    assert alone == [0, 1, 2, 3]
+    assert said == [*(0 for _ in range(KEPT + 2)), 1, 1]
+    assert caplog.messages == [complaint]

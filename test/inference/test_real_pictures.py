@@ -10,7 +10,8 @@ import pytest
 from picam_webrtc.detection import BoundingBox
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.blazeface import KEYPOINTS
-from picam_webrtc.inference.detector import Findings, load_model
+from picam_webrtc.inference.detector import load_model
+from picam_webrtc.inference.findings import Findings
 from picam_webrtc.settings import InferenceSettings
 from picam_webrtc_test.inference.boxes import iou
 

@@ -248,6 +248,14 @@ SNAPSHOT = Snapshot("ssd", "ssd", True, 9, 0, 0, "", 9, 0.3, 30.0, 17.0, 20.0)
         ({}, {"model": ""}, 1, "nothing is detected: no model has been fetched"),
         ({"model": "one"}, {"model": ""}, 1, "nothing is detected: the model one has not been fetched"),
         ({}, {"last_failure": "odd"}, 2, "frames pass through: odd"),
+        ({"transform": "sensor"}, SNAPSHOT, 0, "detects"),
+        ({"transform": "sensor"}, {"model": "", "running": False}, 0, "idle: nobody subscribes"),
+        (
+            {"transform": "sensor"},
+            {"model": ""},
+            1,
+            "nothing is detected: no sensor_outputs have come; set camera_node's parameter network",
+        ),
     ],
 )
 def test_the_report_judges(values: dict[str, object], figures: Any, level: int, message: str) -> None:

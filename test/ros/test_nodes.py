@@ -50,7 +50,7 @@ def refused_with(module: str, parameters: dict[str, ParameterValue]) -> str:
         (CAMERA, "source", "webcam", "must be one of auto, picamera2, video_file, bag, test_pattern"),
         (CAMERA, "width", 0, "must be from 64 to 9248"),
         (CAMERA, "frame_rate", "fast", "must be of type float"),
-        (INFERENCE, "transform", "magic", "must be one of tflite, none"),
+        (INFERENCE, "transform", "magic", "must be one of tflite, sensor, none"),
         (INFERENCE, "threshold", 1.5, "must be from 0 to 1"),
         (WEBRTC, "port", 70000, "must be from 0 to 65535"),
         (WEBRTC, "streams", ("front=image_raw",), "must be name:=topic"),

@@ -126,7 +126,7 @@ def inference_report(
     judged, silence = _judge_inference(settings, figures), _judge_input(settings, figures, taken)
     level, message = silence if silence[0] > Level.OK and silence[0] >= judged[0] else judged
     values = {
-        "Model": figures.model or "none",
+        "Model": _model(settings, figures),
         "Task": figures.task or "none",
         "Events in window": str(figures.window_frames),
         "Events since startup": str(figures.frames),
@@ -161,16 +161,29 @@ def dropped_figures(dropped: Mapping[str, int]) -> dict[str, str]:
     return {f"{topic}: dropped messages": str(count) for topic, count in dropped.items()}
 
 
+def _model(settings: InferenceSettings, figures: Snapshot) -> str:
+    where = "sensor: " if settings.transform == "sensor" else ""
+    return f"{where}{figures.model or 'none'}"
+
+
 def _judge_inference(settings: InferenceSettings, figures: Snapshot) -> Verdict:
     if settings.transform == "none":
         return Level.OK, "frames pass through: transform is none"
+    if settings.transform == "sensor":
+        return _judge_running(settings, figures)
     if not figures.model:
         missing = "no model has" if settings.model == AUTO else f"the model {settings.model} has not"
         return Level.WARN, f"nothing is detected: {missing} been fetched"
+    return _judge_running(settings, figures)
+
+
+def _judge_running(settings: InferenceSettings, figures: Snapshot) -> Verdict:
     if not settings.enabled:
         return Level.OK, "frames pass through: not enabled"
     if not figures.running:
         return Level.OK, "idle: nobody subscribes"
+    if not figures.model:  # a network on the sensor tells its name with its first outputs
+        return Level.WARN, "nothing is detected: no sensor_outputs have come; set camera_node's parameter network"
     if figures.last_failure:
         return Level.ERROR, f"frames pass through: {figures.last_failure}"
     if figures.rate_hz is not None and figures.rate_hz < settings.min_rate:

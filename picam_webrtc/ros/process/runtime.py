@@ -35,6 +35,9 @@ PACKAGE = "picam_webrtc"
 FAREWELL_TIMEOUT_S = 5.0
 """How long ROS may take to end once everything of ours is closed; `ros2 launch` kills after ten."""
 
+NO_LOG_FILES = "--disable-external-lib-logs"
+"""ROS's argument with which it needs no folder."""
+
 
 class Runtime:
     """rclpy initialised, and one thread that spins every node created here."""
@@ -51,6 +54,7 @@ class Runtime:
 
     def __enter__(self) -> Self:
         self._warnings = prepare_process()
+        _check_log_directory(sys.argv if self._arguments is None else self._arguments)
         try:
             rclpy.init(args=self._arguments, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # rclpy names its argument errors differently in every distribution
@@ -158,12 +162,17 @@ def farewell_deadline() -> Iterator[None]:
         faulthandler.dump_traceback_later(FAREWELL_TIMEOUT_S, exit=True)
 
 
+def _check_log_directory(arguments: list[str]) -> None:
+    """Ahead of rcl, which tells of it in many lines. Raises PicamWebrtcError."""
+    if NO_LOG_FILES not in arguments and (reason := log_directory.fault(os.environ)):
+        raise PicamWebrtcError(f"{reason}; {log_directory.REMEDY}")
+
+
 def _why_not(said: str) -> str:
     """Why rclpy.init refused, of which rcl has `said` that."""
     if "initialize logging" not in said:
         return f"ROS arguments: {said}"
-    reason = log_directory.fault(os.environ) or f"ROS cannot write its logs: {said}"
-    return f"{reason}; {log_directory.REMEDY}"
+    return f"ROS cannot write its logs: {said}; {log_directory.REMEDY}"
 
 
 def _without_source_lines(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from picam_webrtc.ros.process.log_directory import fault, log_directory
+from picam_webrtc_test.pipeline import node_process
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,3 +62,12 @@ def test_a_node_says_what_to_set(log_dir: str, said: str) -> None:
     assert line.startswith(f"picam_webrtc: {said}")
     assert line.endswith("; set HOME, or set ROS_LOG_DIR to a folder in which this user may write")
     assert ended.returncode == 1
+
+
+def test_a_node_that_writes_no_logs_needs_no_folder() -> None:
+    without = {"HOME": "", "ROS_HOME": "", "ROS_LOG_DIR": ""}
+
+    with node_process(
+        "inference_node", {"transform": "none"}, "--disable-external-lib-logs", environment=without
+    ) as node:
+        node.wait_for_line("Ready")
