@@ -7,14 +7,13 @@ is a JSON object, topic -> `megabits_per_s` and `messages_per_s`.
 
 import argparse
 import json
-import os
-import subprocess
 import time
 from typing import Any
 
+from bench.far import Counter, counter
 from picam_webrtc.declaration import ParameterValue
-from picam_webrtc_test.pipeline import ROOT, node_process
-from picam_webrtc_test.ros.two_hosts import TwoHosts, python, two_hosts
+from picam_webrtc_test.pipeline import node_process
+from picam_webrtc_test.ros.two_hosts import TwoHosts, two_hosts
 
 ROBOT: dict[str, ParameterValue] = {
     "source": "test_pattern",
@@ -23,40 +22,35 @@ ROBOT: dict[str, ParameterValue] = {
     "encoded_topics": "compressed_image",
 }
 TOPICS = {
-    "image_raw": "Image",
-    "image_raw/compressed": "CompressedImage",
-    "image_raw/h264": "CompressedImage",
-    "camera_info": "CameraInfo",
+    "image_raw": "image_raw:Image:reliable",
+    "image_raw/compressed": "image_raw/compressed:CompressedImage:reliable",
+    "image_raw/h264": "image_raw/h264:CompressedImage:reliable",
+    "camera_info": "camera_info:CameraInfo:reliable",
 }
 SETTLING_S = 2.0
+POLL_S, START_TIMEOUT_S = 0.1, 30.0
 
 
-def measure(hosts: TwoHosts, topic: str, kind: str, seconds: float) -> dict[str, float]:
-    command = [*hosts.ground, *python("bench.far_subscriber", topic, kind)]
-    environment = {**os.environ, **hosts.environment}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as subscriber:
-
-        def ask() -> int:
-            assert subscriber.stdin is not None
-            assert subscriber.stdout is not None
-            subscriber.stdin.write("\n")
-            subscriber.stdin.flush()
-            return int(subscriber.stdout.readline())
-
-        assert subscriber.stdout is not None
-        assert subscriber.stdout.readline() == "first\n"
+def measure(hosts: TwoHosts, wanted: str, seconds: float) -> dict[str, float]:
+    with counter(hosts.ground, hosts.environment, wanted) as subscriber:
+        _wait_for_first(subscriber, wanted)
         time.sleep(SETTLING_S)
-        started, messages, received = time.monotonic(), ask(), hosts.received_bytes()
+        subscriber.figures()
+        started, received = time.monotonic(), hosts.received_bytes()
         time.sleep(seconds)
-        messages, received = ask() - messages, hosts.received_bytes() - received
+        figures, received = subscriber.figures()[wanted], hosts.received_bytes() - received
         elapsed = time.monotonic() - started
-        subscriber.communicate()
     return {
         "megabits_per_s": round(8e-6 * received / elapsed, 2),
-        "messages_per_s": round(messages / elapsed, 1),
+        "messages_per_s": round((figures["messages"] or 0) / elapsed, 1),
     }
+
+
+def _wait_for_first(subscriber: Counter, wanted: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not subscriber.figures()[wanted]["messages"]:
+        assert time.monotonic() < deadline, f"nothing comes from {wanted}"
+        time.sleep(POLL_S)
 
 
 def run(seconds: float) -> dict[str, Any]:
@@ -65,7 +59,7 @@ def run(seconds: float) -> dict[str, Any]:
         node_process("picam_webrtc", ROBOT, environment=hosts.environment, prefix=hosts.robot) as robot,
     ):
         robot.wait_for_line("The page is at")
-        return {topic: measure(hosts, topic, kind, seconds) for topic, kind in TOPICS.items()}
+        return {topic: measure(hosts, wanted, seconds) for topic, wanted in TOPICS.items()}
 
 
 def main() -> None:

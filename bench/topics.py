@@ -1,4 +1,6 @@
-"""What an image topic costs: `python -m bench.topics [--json]`; what topics take of a network: with `--bandwidth`.
+"""What an image topic costs: `python -m bench.topics [--json]`.
+
+What topics take of a network, and what a distant subscriber costs the others: with `--bandwidth` and `--far`.
 
 1280x720 bgr8 at 30 frames a second, publisher and subscriber in two processes, each way for ten seconds:
 
@@ -31,7 +33,7 @@ import numpy as np
 from domain_coordinator import domain_id
 from rclpy.node import Node
 
-from bench import bandwidth, pipelines
+from bench import bandwidth, far, pipelines
 from bench.our_images import frame_of
 from bench.paced_images import FRAME_RATE, HEIGHT, TOPIC, WIDTH, picture
 from picam_webrtc.camera.calibration import Calibration
@@ -193,9 +195,16 @@ def main() -> None:
     parser.add_argument(
         "--bandwidth", action="store_true", help="what each topic takes of a network instead (see bench.bandwidth)"
     )
+    parser.add_argument(
+        "--far", action="store_true", help="what a distant subscriber costs those on the robot instead (see bench.far)"
+    )
     arguments = parser.parse_args()
     if arguments.bandwidth:
         print(json.dumps(bandwidth.run(arguments.frames / FRAME_RATE)))
+    elif arguments.far:
+        result = far.run(arguments.frames / FRAME_RATE)
+        print(json.dumps(result))
+        sys.exit("\n".join(far.off_the_rate(result)) or None)
     else:
         report(arguments.frames, quiet=arguments.json)
 

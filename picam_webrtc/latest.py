@@ -28,24 +28,36 @@ class Latest(Generic[T]):
     def put(self, value: T, most_waiting: int = NEWEST_ALONE) -> None:
         """Hand over a value; never blocks. The oldest give way until no more than `most_waiting` are left."""
         with self._condition:
+            if self._closed:
+                return
             self._values.append(value)
             while len(self._values) > most_waiting:
                 self._values.popleft()
                 self.dropped += 1
             self._condition.notify()
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._values)
+
     def take(self, timeout_s: float | None = None) -> T | None:
-        """Wait for a value and take the oldest; None once the slot is closed or after the timeout."""
+        """Wait for a value and take the oldest; None once the slot has ended or after the timeout."""
         with self._condition:
             self._condition.wait_for(lambda: self._values or self._closed, timeout_s)
-            return self._values.popleft() if self._values and not self._closed else None
+            return self._values.popleft() if self._values else None
 
     @property
     def closed(self) -> bool:
         return self._closed
 
     def close(self) -> None:
-        """End the consumer's wait for good; values put later are never delivered."""
+        """End the consumer's wait for good; values that wait or are put later are never delivered."""
+        with self._condition:
+            self._values.clear()
+            self.finish()
+
+    def finish(self) -> None:
+        """End the consumer's wait once it has taken what waits; values put later are never delivered."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

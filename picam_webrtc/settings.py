@@ -18,6 +18,14 @@ __all__ = [
 ]
 
 
+SilenceWarning = Annotated[
+    float, Param("seconds without a frame, while somebody asks for frames, that diagnostics warn of", 0.1, 3600.0)
+]
+SilenceError = Annotated[float, Param("seconds of it that they call an error", 0.1, 3600.0)]
+SILENCE_WARNING_S, SILENCE_ERROR_S = 2.0, 10.0
+"""Of each node that gets frames from another one (silence.py)."""
+
+
 @dataclass(frozen=True, slots=True)
 class InferenceSettings(Settings):
     transform: Annotated[
@@ -114,6 +122,8 @@ class InferenceSettings(Settings):
     min_rate: Annotated[
         float, Param("frames a second below which diagnostics warn of a model that is too slow", 0.0, 1000.0)
     ] = 0.0
+    silence_warning: SilenceWarning = SILENCE_WARNING_S
+    silence_error: SilenceError = SILENCE_ERROR_S
     managed: Managed = False
 
 
@@ -241,10 +251,8 @@ class WebRtcSettings(Settings):
     max_viewers_per_address: Annotated[int, Param("of them from one address", 1, 10_000)] = 32
     max_pending_sessions: Annotated[int, Param("of them not connected yet", 1, 10_000)] = 32
     connect_timeout: Annotated[float, Param("how long a viewer may take to connect [s]", 0.1, 600.0)] = 15.0
-    silence_warning: Annotated[
-        float, Param("seconds without a frame, while somebody watches, that diagnostics warn of", 0.1, 3600.0)
-    ] = 2.0
-    silence_error: Annotated[float, Param("seconds of it that they call an error", 0.1, 3600.0)] = 10.0
+    silence_warning: SilenceWarning = SILENCE_WARNING_S
+    silence_error: SilenceError = SILENCE_ERROR_S
     loss_warning: Annotated[
         float, Param("share of a viewer's packets lost on their way that diagnostics warn of", 0.0, 1.0)
     ] = 0.05

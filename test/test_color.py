@@ -8,9 +8,10 @@ from picam_webrtc.camera.jpeg import JpegEncoder
 from picam_webrtc.color import CODINGS, as_smpte170m
 from picam_webrtc.frame import ColorSpace, Frame, Pixels
 from picam_webrtc.inference.preprocess import drawable
-from picam_webrtc.ros.topics.messages import frame_from_message, image_message
+from picam_webrtc.ros.topics.messages import frame_from_message
 from picam_webrtc.streaming.encode import i420
 from picam_webrtc_test.color_bars import BARS, RGB, Triple
+from picam_webrtc_test.ros.support import image_message
 
 CASES = [(space, name) for space in ColorSpace for name in RGB]
 WIDTH, HEIGHT = 16, 8

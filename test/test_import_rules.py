@@ -23,7 +23,7 @@ GROUND_FLOOR = {
         "latest",
         "detection_json",
     ),
-    *("background", "complaint", "dependencies", "meaning", "paths", "private_members", "verdict"),
+    *("background", "complaint", "dependencies", "meaning", "paths", "private_members", "silence", "verdict"),
 }
 ENGINES = {"camera", "inference", "streaming"}
 

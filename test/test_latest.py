@@ -40,6 +40,25 @@ def test_close_ends_a_waiting_consumer() -> None:
     assert slot.closed
 
 
+def test_what_waits_at_the_finish_is_taken_and_nothing_after_it() -> None:
+    slot = Latest[int]()
+    for value in (1, 2):
+        slot.put(value, most_waiting=2)
+    slot.finish()
+    slot.put(3, most_waiting=3)
+
+    assert [slot.take() for _ in range(3)] == [1, 2, None]
+    assert slot.dropped == 0
+
+
+def test_what_waits_when_it_is_closed_is_never_delivered() -> None:
+    slot = Latest[int]()
+    slot.put(1)
+    slot.close()
+
+    assert slot.take() is None
+
+
 def test_values_put_after_close_are_never_delivered() -> None:
     slot = Latest[int]()
     slot.close()

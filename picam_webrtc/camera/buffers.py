@@ -1,7 +1,6 @@
 """Picture buffers that come back by themselves when nobody looks at them any more."""
 
 import weakref
-from array import array
 from collections import deque
 from collections.abc import Callable
 
@@ -18,21 +17,20 @@ class BufferPool:
 
     A recycled one still shows what was last drawn on it, so a picture that changes little costs little;
     and its memory is mapped already, where a fresh one is faulted in page by page.
-    The memory belongs to an `array.array`, which rclpy publishes without another copy.
     """
 
     def __init__(self, shape: tuple[int, ...], prepare: Callable[[Pixels], None] = lambda _: None) -> None:
         """`prepare` draws on a new picture, which is black."""
         self._shape = shape
         self._prepare = prepare
-        self._free: deque[array[int]] = deque(maxlen=KEPT_BUFFERS)
+        self._free: deque[bytearray] = deque(maxlen=KEPT_BUFFERS)
 
     def take(self) -> Pixels:
         """A free picture or a new one, uint8."""
         try:
             buffer = self._free.pop()
         except IndexError:
-            buffer = array("B", bytes(int(np.prod(self._shape))))
+            buffer = bytearray(int(np.prod(self._shape)))
             self._prepare(np.frombuffer(buffer, np.uint8).reshape(self._shape))
         # numpy shortens chains of views to the array that is no view of another: every view of the
         # picture, however derived, keeps `lent` alive.

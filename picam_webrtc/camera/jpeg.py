@@ -29,12 +29,20 @@ TO_BGR = {
     "yuv422": cv2.COLOR_YUV2BGR_UYVY,
     "yuv422_yuy2": cv2.COLOR_YUV2BGR_YUY2,
 }
+RESTORED_ENCODINGS = frozenset({"bgr8", "rgb8", "bgra8", "rgba8"})
+"""Of our encodings those that compressed_image_transport's subscriber makes of a decoded picture."""
 CHROMA_ORDER = {"nv12": (0, 1), "nv21": (1, 0)}
 
 
 def compressed_format(encoding: str) -> str:
-    """The `format` of a sensor_msgs/CompressedImage, as image_transport's subscribers read it."""
-    return f"{encoding}; jpeg compressed {'mono8' if encoding == 'mono8' else 'bgr8'}"
+    """The `format` of a sensor_msgs/CompressedImage, as image_transport writes it for a picture of that encoding.
+
+    A picture in grey has no second pixel format. Those that image_transport's subscribers cannot restore (they would
+    give the decoded pixels the encoding's name, and no more) are said to have been bgr8.
+    """
+    if encoding == "mono8":
+        return "mono8; jpeg compressed "
+    return f"{encoding if encoding in RESTORED_ENCODINGS else 'bgr8'}; jpeg compressed bgr8"
 
 
 class JpegEncoder:

@@ -159,6 +159,7 @@ class Engine:
 
     def put(self, frame: Frame, picture: Frame | None = None) -> None:
         """Hand over a frame; one that waits for the model gives way. Drawn on is `picture`, `frame` by default."""
+        self._figures.pace.count()
         self._slot.put(Work(frame, picture or frame), MOST_PASSING if self._setup.in_use is None else NEWEST_ALONE)
 
     def check(self, settings: InferenceSettings) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from picam_webrtc.silence import Pace
+
 WINDOW = 300
 """Frames that rates and times are made from."""
 
@@ -28,6 +30,9 @@ class Snapshot:
     rate_hz: float
     inference_ms_p50: float
     inference_ms_p95: float
+    silent_s: float = 0.0
+    """How long no frame has come while frames are asked for; `usual_gap_s` apart is how they usually come."""
+    usual_gap_s: float = 0.0
 
 
 class Figures:
@@ -35,6 +40,7 @@ class Figures:
 
     def __init__(self) -> None:
         self.dropped_before = 0
+        self.pace = Pace()
         self._lock = threading.Lock()
         self._frames = 0
         self._failures = 0
@@ -47,6 +53,7 @@ class Figures:
         with self._lock:
             self._finished.clear()
             self._inference_ns.clear()
+        self.pace.restart()
 
     def add(self, inference_ns: int, *, looked_at: bool) -> None:
         """A frame is done, after so long; 0 where nobody knows. Whether a model looked at it."""
@@ -85,4 +92,6 @@ class Figures:
             rate_hz=(len(times) - 1) / window_s if len(times) > 1 and window_s > 0 else 0.0,
             inference_ms_p50=float(p50),
             inference_ms_p95=float(p95),
+            silent_s=self.pace.silent_s if running else 0.0,
+            usual_gap_s=self.pace.usual_gap_s,
         )

@@ -51,6 +51,7 @@ class FramePairs(Generic[S]):
         self._is_quiet = False
         self.pairs = 0
         self.unpaired = 0
+        """Frames that were dropped because their twin did not come."""
 
     def put_small(self, small: S) -> None:
         with self._lock:

@@ -91,7 +91,10 @@ class CameraNode:
     def report(self) -> Report:
         """The camera's health; from any thread."""
         notice = self._source.notice if isinstance(self._source, AutomaticSource) else ""
-        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()), notice)
+        dropped = {topic: count for stream in self._streams for topic, count in stream.dropped.items()}
+        if self._sensor_outputs is not None:
+            dropped[self._sensor_outputs.topic] = self._sensor_outputs.dropped
+        return camera_report(self._capture.status(), self._figures.snapshot(time.time_ns()), notice, dropped)
 
     def close(self) -> None:
         self._demand.close()

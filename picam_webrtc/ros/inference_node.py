@@ -4,6 +4,7 @@ subscribes to one of them.
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 from rclpy.node import Node
 
@@ -13,7 +14,7 @@ from picam_webrtc.inference.engine import Engine, InferenceResult
 from picam_webrtc.inference.labels import Labels
 from picam_webrtc.inference.overlay import draw
 from picam_webrtc.inference.pairing import FramePairs
-from picam_webrtc.ros.node.diagnostics import Report, diagnostics, inference_report
+from picam_webrtc.ros.node.diagnostics import Input, Report, diagnostics, inference_report
 from picam_webrtc.ros.node.lifecycle import Effects, ManageableNode, bring_up
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.node.parameters import NodeParameters
@@ -23,8 +24,9 @@ from picam_webrtc.ros.process.names import fault_of_topic
 from picam_webrtc.ros.process.runtime import Runtime, run
 from picam_webrtc.ros.topics.detections import DetectionsPublisher
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics, OnFrame
+from picam_webrtc.ros.topics.sensor_outputs import TOPIC as SENSOR_OUTPUTS
 from picam_webrtc.ros.topics.sensor_outputs import SensorOutputsSubscription
-from picam_webrtc.ros.topics.vision import make_vision_publisher
+from picam_webrtc.ros.topics.vision import VisionPublisher, make_vision_publisher
 from picam_webrtc.sensor_outputs import SensedFrame
 from picam_webrtc.sensor_outputs_json import PictureOutputs
 from picam_webrtc.settings import InferenceSettings
@@ -47,6 +49,7 @@ class InferenceNode:
         self.engine = Engine(parameters.settings, self._publish)
         parameters.check, parameters.apply = self.engine.check, self._apply
         self._subscriptions: tuple[ImageSubscription | SensorOutputsSubscription, ...] = ()
+        self._pairs: FramePairs[Any] | None = None
         self._labels = Labels()
         self._demand = OnDemand(node, self._start, self._stop)
         detects = parameters.settings.transform != "none"
@@ -71,7 +74,7 @@ class InferenceNode:
         if not lores_topic:
             self._subscriptions = (self._subscribe("image_raw", self.engine.put),)
             return
-        pairs = FramePairs(self.engine.put)
+        self._pairs = pairs = FramePairs(self.engine.put)
         self._subscriptions = (
             self._subscribe(lores_topic, pairs.put_small),
             self._subscribe("image_raw", pairs.put_picture),
@@ -79,7 +82,7 @@ class InferenceNode:
 
     def _subscribe_to_sensor(self) -> tuple[SensorOutputsSubscription, ImageSubscription]:
         """A picture whose outputs do not come passes as it is, a few frames late."""
-        pairs = FramePairs(self._put_sensed, self.engine.put, NO_SENSOR_OUTPUTS, UNFOUND_FRAMES)
+        self._pairs = pairs = FramePairs(self._put_sensed, self.engine.put, NO_SENSOR_OUTPUTS, UNFOUND_FRAMES)
         return SensorOutputsSubscription(self._node, pairs.put_small), self._subscribe("image_raw", pairs.put_picture)
 
     def _put_sensed(self, sensed: PictureOutputs, picture: Frame) -> None:
@@ -98,8 +101,12 @@ class InferenceNode:
             self._vision.publish_labels(self._labels, self.engine.settings.threshold)
 
     def _update_demand(self) -> None:
+        self._demand.want(any(topic.demanded for topic in self._topics))
+
+    @property
+    def _topics(self) -> tuple[ImagePublisher | DetectionsPublisher | VisionPublisher, ...]:
         topics = (self._images, self._overlays, self._detections, self._vision)
-        self._demand.want(any(topic is not None and topic.demanded for topic in topics))
+        return tuple(topic for topic in topics if topic is not None)
 
     def allow(self, allowed: bool) -> None:
         """Take and give frames, or rest, whoever subscribes."""
@@ -122,7 +129,15 @@ class InferenceNode:
 
     def report(self) -> Report:
         """How the model does; from any thread."""
-        return inference_report(self.engine.settings, self.engine.snapshot())
+        dropped = {topic.topic: topic.dropped for topic in self._topics}
+        return inference_report(self.engine.settings, self.engine.snapshot(), self._input(), dropped)
+
+    def _input(self) -> Input:
+        beside = SENSOR_OUTPUTS if self._settings.transform == "sensor" else self._settings.lores_topic
+        names = (beside, "image_raw") if beside else ("image_raw",)
+        topics = tuple(self._node.resolve_topic_name(name) for name in names)
+        unpublished = tuple(topic for topic in topics if not self._node.count_publishers(topic))
+        return Input(topics, unpublished, self._pairs.unpaired if self._pairs is not None else 0)
 
     def _stop(self) -> None:
         for subscription in self._subscriptions:
@@ -132,9 +147,8 @@ class InferenceNode:
 
     def close(self) -> None:
         self._demand.close()
-        for topic in (self._images, self._overlays, self._detections, self._vision):
-            if topic is not None:
-                topic.close()
+        for topic in self._topics:
+            topic.close()
 
 
 async def infer(

@@ -51,10 +51,10 @@ async def serve_streams(
     publishers = await stack.enter_async_context(Publishers(sessions, settings))
 
     def network() -> Report:
-        return network_report(streams.feeds(), publishers.snapshot())
+        return network_report(streams.settings, streams.feeds(), publishers.snapshot())
 
     def watching() -> Report:
-        return health(streams.settings, streams.topics, sessions.snapshot())
+        return health(streams.settings, streams.topics, sessions.snapshot(), streams.dropped())
 
     await stack.enter_async_context(diagnostics(node, "network", "", network))
     await stack.enter_async_context(diagnostics(node, "streams", "WebRTC", watching))

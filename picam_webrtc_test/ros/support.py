@@ -9,9 +9,13 @@ from itertools import pairwise
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
 
+from picam_webrtc.frame import Frame
 from picam_webrtc.latest import run_on_loop
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics.messages import serialized_image
 
 CONDITION_TIMEOUT_S = 10.0
 
@@ -62,3 +66,9 @@ def on_spin_thread(runtime: Runtime, function: Callable[[], None]) -> None:
 
     runtime.call_soon(call)
     assert done.wait(CONDITION_TIMEOUT_S), "the spinning thread did not get to it"
+
+
+def image_message(frame: Frame) -> Image:
+    """`frame` as a subscriber gets it."""
+    message: Image = deserialize_message(serialized_image(frame), Image)
+    return message

@@ -98,9 +98,13 @@ def test_a_better_quality_makes_a_larger_file() -> None:
 
 
 def test_the_format_field_reads_as_image_transport_writes_it() -> None:
+    # CompressedImage.msg, and compressed_publisher.cpp and compressed_subscriber.cpp of image_transport_plugins.
     assert compressed_format("bgr8") == "bgr8; jpeg compressed bgr8"
-    assert compressed_format("nv12") == "nv12; jpeg compressed bgr8"
-    assert compressed_format("mono8") == "mono8; jpeg compressed mono8"
+    assert compressed_format("rgb8") == "rgb8; jpeg compressed bgr8"
+    assert compressed_format("bgra8") == "bgra8; jpeg compressed bgr8"
+    assert compressed_format("mono8") == "mono8; jpeg compressed "
+    for encoding in ("nv12", "nv21", "yuv422", "yuv422_yuy2"):
+        assert compressed_format(encoding) == "bgr8; jpeg compressed bgr8"
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

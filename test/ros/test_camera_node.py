@@ -1,19 +1,25 @@
 """camera_node's topics, parameters, calibration and diagnostics, with a camera that the test holds in its hand."""
 
+import threading
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from picam_webrtc.errors import SettingError
 from picam_webrtc.ros import camera_node
 from picam_webrtc.ros.process.runtime import Runtime
+from picam_webrtc.ros.topics import gated_publisher
 from picam_webrtc.ros.topics.image_io import LocalTopics
-from picam_webrtc.ros.topics.messages import stamp_of
+from picam_webrtc.ros.topics.messages import stamp_of, time_message
+from picam_webrtc.ros.topics.unlocked import publish_unlocked
 from picam_webrtc_test.camera.calibrations import AS_CAMERA_CALIBRATION_WRITES_IT
 from picam_webrtc_test.camera.fake_picamera2 import FakeLibrary
 from picam_webrtc_test.camera.libcamera_tables import IMX708_CONTROLS
@@ -311,3 +317,58 @@ def test_diagnostics_warn_of_a_fault_then_report_an_error_and_recover() -> None:
         status_where(
             one, reports, lambda _: "no frame for" not in reports[-1].status[0].message and len(reports) > count
         )
+
+
+def test_a_topic_that_does_not_get_on_holds_up_neither_the_camera_nor_its_other_topics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = threading.Event()
+
+    def publish(publisher: Any, message: Any) -> None:
+        if publisher.topic_name == "/image_raw":
+            full.wait(10)
+        publish_unlocked(publisher, message)
+
+    monkeypatch.setattr(gated_publisher, "publish_unlocked", publish)
+    with robot() as one:
+        images, infos = one.listen(Image, "image_raw"), one.listen(CameraInfo, "camera_info")
+        reports = one.listen(DiagnosticArray, "/diagnostics")
+        wait_until(lambda: one._frame() and len(infos) > 30, "camera_info of thirty frames")
+        assert not images
+
+        report = status_where(
+            one, reports, lambda status: values_of(status).get("/image_raw: dropped messages", "0") > "0"
+        )
+        full.set()
+
+    assert values_of(report)["/camera_info: dropped messages"] == "0"
+    assert values_of(report)["Handler errors"] == "0"
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+NS_PER_S = 1_000_000_000
+SIMULATED_NS = 1_000 * NS_PER_S
+
+
+def test_under_simulated_time_all_that_one_exposure_gives_has_one_stamp() -> None:
+    with robot("-p", "use_sim_time:=true", "-p", "lores_width:=320", "-p", "lores_height:=240") as one:
+        clock, ticks = one.listener.create_publisher(Clock, "/clock", 10), count(1)
+        topics = [
+            one.listen(message_type, f"{prefix}{name}")
+            for prefix in ("", "lores/")
+            for message_type, name in ((Image, "image_raw"), (CameraInfo, "camera_info"))
+        ]
+
+        def stamps_of_all() -> set[int]:
+            return set.intersection(*({stamp_of(message.header.stamp) for message in got} for got in topics))
+
+        def tick() -> bool:
+            clock.publish(Clock(clock=time_message(SIMULATED_NS + next(ticks) * 7_654_321)))
+            return one._frame()
+
+        wait_until(lambda: tick() and len(stamps_of_all()) > 5, "exposures of which all topics tell")
+
+    assert all(0 <= stamp_ns - SIMULATED_NS < NS_PER_S for stamp_ns in sorted(stamps_of_all())[-3:])

@@ -1,5 +1,6 @@
 """inference_node's topics, parameters and diagnostics, in the test's own process."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from picam_webrtc.detection_json import detections_from_json
 from picam_webrtc.frame import Frame
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.ros import inference_node
-from picam_webrtc.ros.node.diagnostics import inference_report
+from picam_webrtc.ros.node.diagnostics import Input, inference_report
 from picam_webrtc.ros.process.runtime import Runtime
 from picam_webrtc.ros.topics.image_io import ImagePublisher, LocalTopics
 from picam_webrtc.ros.topics.messages import stamp_of
@@ -207,6 +208,33 @@ def test_diagnostics_tell_the_model_and_how_fast_it_is(model: str) -> None:
     assert int(values["Dropped frames"]) >= 0
 
 
+def levels(reports: list[DiagnosticArray]) -> list[int]:
+    return [int.from_bytes(report.status[0].level) for report in reports]
+
+
+def test_a_subscriber_without_frames_is_a_warning_then_an_error(model: str) -> None:
+    with robot(f"model:={model}", "silence_warning:=0.5", "silence_error:=2.0") as running:
+        running.listen(Image, "image_processed")
+        reports = running.listen(DiagnosticArray, "/diagnostics")
+        wait_until(lambda: 2 in levels(reports), "the error")
+
+    assert levels(reports) == sorted(levels(reports))
+    assert 1 in levels(reports)
+    assert re.fullmatch(r"no frames for \d s from /image_raw", reports[-1].status[0].message)
+
+
+def test_a_small_topic_that_nobody_publishes_is_named(model: str) -> None:
+    with robot(f"model:={model}", "silence_warning:=0.5", "lores_topic:=lores/image_raw") as running:
+        running.listen(Image, "image_processed")
+        reports = running.listen(DiagnosticArray, "/diagnostics")
+        report = running.next(reports, lambda report: levels([report]) == [1])
+
+    values = {pair.key: pair.value for pair in report.status[0].values}
+    assert "nobody publishes /lores/image_raw" in report.status[0].message
+    assert int(values["Unpaired frames"]) > 0
+    assert values["/image_processed: dropped messages"] == "0"
+
+
 SNAPSHOT = Snapshot("ssd", "ssd", True, 9, 0, 0, "", 9, 0.3, 30.0, 17.0, 20.0)
 
 
@@ -233,9 +261,48 @@ SNAPSHOT = Snapshot("ssd", "ssd", True, 9, 0, 0, "", 9, 0.3, 30.0, 17.0, 20.0)
 def test_the_report_judges(values: dict[str, object], figures: Any, level: int, message: str) -> None:
     snapshot = figures if isinstance(figures, Snapshot) else replace(SNAPSHOT, **figures)
 
-    report = inference_report(InferenceSettings.from_values(values), snapshot)
+    report = inference_report(InferenceSettings.from_values(values), snapshot, Input(("/image_raw",)))
 
     assert (report.level, report.message) == (level, message)
+
+
+TWO = Input(("/lores/image_raw", "/image_raw"))
+
+
+@pytest.mark.parametrize(
+    ("values", "figures", "taken", "level", "message"),
+    [
+        ({}, {"silent_s": 1.9}, TWO, 0, "detects"),
+        ({}, {"silent_s": 2.1}, TWO, 1, "no frames for 2 s from /lores/image_raw and /image_raw"),
+        ({}, {"silent_s": 10.4}, TWO, 2, "no frames for 10 s from /lores/image_raw and /image_raw"),
+        ({"silence_warning": 5.0}, {"silent_s": 4.0}, TWO, 0, "detects"),
+        ({"silence_error": 3.0}, {"silent_s": 4.0}, TWO, 2, "no frames for 4 s from /lores/image_raw and /image_raw"),
+        ({}, {"silent_s": 4.0, "usual_gap_s": 5.0}, TWO, 0, "detects"),
+        (
+            {},
+            {"silent_s": 3.0},
+            replace(TWO, unpublished=("/lores/image_raw",), unpaired=60),
+            1,
+            "no frames for 3 s: nobody publishes /lores/image_raw",
+        ),
+        (
+            {},
+            {"silent_s": 3.0},
+            replace(TWO, unpaired=60),
+            1,
+            "no frames for 3 s: no two frames of /lores/image_raw and /image_raw have the same stamp",
+        ),
+        ({"transform": "none"}, {"silent_s": 3.0}, TWO, 1, "no frames for 3 s from /lores/image_raw and /image_raw"),
+        ({}, {"silent_s": 3.0, "last_failure": "odd"}, TWO, 2, "frames pass through: odd"),
+    ],
+)
+def test_the_report_tells_of_frames_that_do_not_come(
+    values: dict[str, object], figures: dict[str, Any], taken: Input, level: int, message: str
+) -> None:
+    report = inference_report(InferenceSettings.from_values(values), replace(SNAPSHOT, **figures), taken)
+
+    assert (report.level, report.message) == (level, message)
+    assert report.values["Unpaired frames"] == str(taken.unpaired)
 
 
 @pytest.mark.parametrize(("transform", "publishers"), [("none", 0), ("tflite", 1)])

@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from picam_webrtc.camera.jpeg import JpegEncoder
 from picam_webrtc.camera.rectify import Rectifier
 from picam_webrtc.complaint import Complaint
-from picam_webrtc.errors import CameraError, ImageError, PicamWebrtcError
+from picam_webrtc.errors import CameraError, PicamWebrtcError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.camera.calibration_store import CalibrationStore
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
@@ -36,27 +36,34 @@ class CameraStream:
         self._jpeg_quality = jpeg_quality
         self._jpeg = JpegEncoder()
         self._rectify = Rectifier()
-        self._complain = Complaint(lambda text: node.get_logger().error(f"No compressed images: {text}"))
         self._complain_of_rectified = Complaint(lambda text: node.get_logger().error(f"No rectified images: {text}"))
         self._images = ImagePublisher(node, f"{prefix}image_raw", local, on_change)
         self._rectified = ImagePublisher(node, topic_name(node, f"{prefix}image_rect"), local, on_change)
         compressed = topic_name(node, f"{prefix}image_raw/compressed")
-        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change)
+        self._compressed = GatedPublisher(node, CompressedImage, compressed, on_change, newest_when_slow=True)
         self._infos = GatedPublisher(node, CameraInfo, topic_name(node, f"{prefix}camera_info"), on_change)
 
     @property
+    def _topics(self) -> tuple[ImagePublisher | GatedPublisher[CompressedImage] | GatedPublisher[CameraInfo], ...]:
+        return self._infos, self._images, self._compressed, self._rectified
+
+    @property
     def demanded(self) -> bool:
-        topics = (self._images, self._rectified, self._compressed, self._infos)
-        return any(topic.demanded for topic in topics)
+        return any(topic.demanded for topic in self._topics)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Of each topic by its full name, what was left out because it is slow."""
+        return {topic.topic: topic.dropped for topic in self._topics}
 
     def publish(self, frame: Frame) -> None:
         """Hand `frame` to whoever listens; on the capture thread."""
+        # First what is small, so that it is there when the picture comes.
+        if self._infos.demanded:
+            calibration = self._calibrations.for_frame(frame)
+            self._infos.publish(lambda: camera_info_message(frame, calibration))
         self._images.publish(frame)
-        self._infos.publish(lambda: camera_info_message(frame, self._calibrations.for_frame(frame)))
-        try:
-            self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
-        except ImageError as error:
-            self._complain(error)
+        self._compressed.publish(lambda: compressed_message(frame, self._jpeg.encode(frame, self._jpeg_quality())))
         if self._rectified.demanded:
             self._publish_rectified(frame)
 
@@ -70,7 +77,5 @@ class CameraStream:
             self._complain_of_rectified(error)
 
     def close(self) -> None:
-        self._images.close()
-        self._rectified.close()
-        self._compressed.close()
-        self._infos.close()
+        for topic in self._topics:
+            topic.close()

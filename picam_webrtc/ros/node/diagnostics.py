@@ -5,6 +5,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -15,12 +16,15 @@ from picam_webrtc.camera.figures import Figures, judge
 from picam_webrtc.inference.figures import Snapshot
 from picam_webrtc.models import AUTO
 from picam_webrtc.ros.topics.qos import OVERRIDABLE
+from picam_webrtc.ros.topics.unlocked import publish_unlocked
 from picam_webrtc.settings import InferenceSettings
+from picam_webrtc.silence import silence_level
 from picam_webrtc.verdict import Level, Verdict
 
 PERIOD_S = 1.0
 DEPTH = 1
 """What is reported next says all that the report before it said."""
+NOTHING_DROPPED: Mapping[str, int] = MappingProxyType({})
 METADATA = {
     "SensorTemperature": "Sensor temperature (°C)",
     "ExposureTime": "Exposure time (us)",
@@ -57,11 +61,10 @@ async def diagnostics(node: Node, task: str, hardware_id: str, report: Callable[
             await asyncio.sleep(PERIOD_S)
             try:
                 message = DiagnosticArray(status=[_status(name, hardware_id, report())])
+                message.header.stamp = node.get_clock().now().to_msg()
+                await asyncio.to_thread(publish_unlocked, publisher, message)
             except Exception:  # noqa: BLE001 - the node's work goes on, and so do its later reports
                 node.get_logger().error(traceback.format_exc())
-                continue
-            message.header.stamp = node.get_clock().now().to_msg()
-            publisher.publish(message)
 
     try:
         async with background(keep_reporting()):
@@ -80,9 +83,11 @@ def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:
     )
 
 
-def camera_report(status: CaptureStatus, figures: Figures, notice: str = "") -> Report:
+def camera_report(
+    status: CaptureStatus, figures: Figures, notice: str = "", dropped: Mapping[str, int] = NOTHING_DROPPED
+) -> Report:
     """`notice` is what the source itself warns of, whatever its frames do: an absent camera has none, or those of a
-    test pattern."""
+    test pattern. `dropped` is what each topic of the node has left out because it is slow."""
     level, message = (Level.WARN, notice) if notice else judge(status, figures)
     low, high = figures.acceptable
     values = {
@@ -100,11 +105,26 @@ def camera_report(status: CaptureStatus, figures: Figures, notice: str = "") -> 
         "Handler errors": str(status.handler_errors),
     }
     seen = {key: str(status.metadata[name]) for name, key in METADATA.items() if name in status.metadata}
-    return Report(level, message, values | seen)
+    return Report(level, message, values | seen | dropped_figures(dropped))
 
 
-def inference_report(settings: InferenceSettings, figures: Snapshot) -> Report:
-    level, message = _judge_inference(settings, figures)
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What inference_node takes its frames from: the full names of its topics, of those that nobody publishes, and
+    how many frames had no twin of the same stamp where there are two topics.
+    """
+
+    topics: tuple[str, ...]
+    unpublished: tuple[str, ...] = ()
+    unpaired: int = 0
+
+
+def inference_report(
+    settings: InferenceSettings, figures: Snapshot, taken: Input, dropped: Mapping[str, int] = NOTHING_DROPPED
+) -> Report:
+    """`dropped` is what each topic of the node has left out because it is slow."""
+    judged, silence = _judge_inference(settings, figures), _judge_input(settings, figures, taken)
+    level, message = silence if silence[0] > Level.OK and silence[0] >= judged[0] else judged
     values = {
         "Model": _model(settings, figures),
         "Task": figures.task or "none",
@@ -116,8 +136,29 @@ def inference_report(settings: InferenceSettings, figures: Snapshot) -> Report:
         "Inference, 95th percentile (ms)": _number(figures.inference_ms_p95),
         "Dropped frames": str(figures.dropped),
         "Failed frames": str(figures.failures),
+        "No frames for (s)": f"{figures.silent_s:.1f}",
     }
-    return Report(level, message, values)
+    if len(taken.topics) > 1:
+        values["Unpaired frames"] = str(taken.unpaired)
+    return Report(level, message, values | dropped_figures(dropped))
+
+
+def _judge_input(settings: InferenceSettings, figures: Snapshot, taken: Input) -> Verdict:
+    """Nothing is said of frames that come."""
+    level = silence_level(settings, figures.silent_s, figures.usual_gap_s)
+    if level == Level.OK:
+        return level, ""
+    silent = f"no frames for {figures.silent_s:.0f} s"
+    if taken.unpublished:
+        return level, f"{silent}: nobody publishes {' and '.join(taken.unpublished)}"
+    if taken.unpaired:
+        return level, f"{silent}: no two frames of {' and '.join(taken.topics)} have the same stamp"
+    return level, f"{silent} from {' and '.join(taken.topics)}"
+
+
+def dropped_figures(dropped: Mapping[str, int]) -> dict[str, str]:
+    """By topic, what was left out because it is slow."""
+    return {f"{topic}: dropped messages": str(count) for topic, count in dropped.items()}
 
 
 def _model(settings: InferenceSettings, figures: Snapshot) -> str:

@@ -6,16 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from picam_webrtc.ros.node.diagnostics import Report
+from picam_webrtc.silence import SilenceLimits, silence_level
 from picam_webrtc.streaming.publish.publisher import PublishSnapshot, PublishState
 from picam_webrtc.verdict import Level, Verdict
 
 WINDOW_S = 5.0
-SILENCE_S = 2.0
 LEAST_SHARE = 0.5
 """Of the pictures that were taken: below it something stands in their way, beyond what a busy machine leaves out."""
 SLOW_HZ, LATE_S, RECORDED_S = 5.0, 1.0, 60.0
 """Pictures that are slow and late fill the link: then not even the small messages beside them get through. Those that
 are older still are played from a recording.
+"""
+LATE_BY_THE_LINK = 0.75
+"""Of the time between two pictures: where the link is what makes them slow, each is under way that long at least. One
+that was only made slowly, as a map is, comes less late than seldom.
 """
 MOST_EVENTS = 1024
 CODED_SUFFIXES = ("/compressed", "/h264")
@@ -60,10 +64,12 @@ class Feed:
     late_s: float
     companion: str
     companion_rate: float
+    usual_gap_s: float = 0.0
+    """Between two pictures; 0 while that is not known."""
 
 
-def network_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
-    verdicts = [*(judge_feed(feed) for feed in feeds), *(_judge_publishing(one) for one in publishing)]
+def network_report(limits: SilenceLimits, feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
+    verdicts = [*(judge_feed(limits, feed) for feed in feeds), *(_judge_publishing(one) for one in publishing)]
     level = max((level for level, _ in verdicts), default=Level.OK)
     complaints = [text for its_level, text in verdicts if its_level == level > Level.OK]
     values: dict[str, str] = {}
@@ -76,7 +82,7 @@ def network_report(feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot])
     return Report(level, "; ".join(complaints) or "everything gets through", values)
 
 
-def judge_feed(feed: Feed) -> Verdict:
+def judge_feed(limits: SilenceLimits, feed: Feed) -> Verdict:
     """Only what is watched is expected to come."""
     if not feed.watched:
         return Level.OK, "idle"
@@ -85,10 +91,11 @@ def judge_feed(feed: Feed) -> Verdict:
     if feed.companion_rate * LEAST_SHARE > feed.rate:
         taken = f"{feed.companion} comes at {feed.companion_rate:.1f} Hz"
         return Level.WARN, f"{feed.topic} comes at {feed.rate:.1f} Hz, while {taken}: {_advice(feed.topic)}"
-    if feed.rate < SLOW_HZ and LATE_S < feed.late_s < RECORDED_S:
+    late_by_the_link = 0 < LATE_BY_THE_LINK * feed.usual_gap_s <= feed.late_s
+    if feed.rate < SLOW_HZ and LATE_S < feed.late_s < RECORDED_S and late_by_the_link:
         late = f"{feed.late_s:.1f} s late by this host's clock"
         return Level.WARN, f"{feed.topic} comes at {feed.rate:.1f} Hz and {late}: {_advice(feed.topic)}"
-    if feed.silent_s > SILENCE_S:
+    if silence_level(limits, feed.silent_s, feed.usual_gap_s) > Level.OK:
         silent = f"nothing has come for {feed.silent_s:.0f} s"
         return Level.WARN, f"{feed.topic} is published, but {silent}: {_advice(feed.topic)}"
     return Level.OK, "comes"
@@ -102,6 +109,8 @@ def _advice(topic: str) -> str:
 
 
 def _judge_publishing(one: PublishSnapshot) -> Verdict:
+    if one.state is PublishState.ENDED:
+        return Level.ERROR, f"{one.stream} is published no more, by a defect of ours: {one.error}"
     if one.state is PublishState.LOST:
         return Level.WARN, f"{one.stream} is not published: {one.error}"
     return Level.OK, str(one.state)

@@ -70,6 +70,10 @@ class StreamSet:
         """How the topics do; from any thread."""
         return [topic.feed(name) for name, topic in list(self._topics.items())]
 
+    def dropped(self) -> dict[str, int]:
+        """Of each coded topic, what was left out because it is slow; from any thread."""
+        return {encoded.name: encoded.dropped for encoded in list(self._encoded.values())}
+
     def allow(self, allowed: bool) -> None:
         """Without permission viewers stay connected and get no frames; from any thread."""
         self._allowed = allowed

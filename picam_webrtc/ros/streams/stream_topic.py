@@ -21,6 +21,7 @@ from picam_webrtc.ros.topics.detections import DetectionsSubscription, detection
 from picam_webrtc.ros.topics.image_io import ImageSubscription, LocalTopics
 from picam_webrtc.ros.topics.qos import OVERRIDABLE, image_subscription_qos
 from picam_webrtc.ros.topics.siblings import beside, followed, topic_name
+from picam_webrtc.silence import Pace
 from picam_webrtc.streaming.fanout.stream import Stream
 
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -54,7 +55,8 @@ class StreamTopic:
         self._infos: Any = None
         self._tidy_timer: Timer | None = None
         self._picture_rate, self._detections_rate, self._info_rate = EventRate(), EventRate(), EventRate()
-        self._fed_s = self._late_s = 0.0
+        self._pace = Pace()
+        self._late_s = 0.0
         self._wanted = self._allowed = self._closed = False
 
     def demand(self, wanted: bool) -> None:
@@ -96,7 +98,12 @@ class StreamTopic:
     @property
     def silent_s(self) -> float:
         """How long there has been no frame [s]; 0 while none is asked for."""
-        return time.monotonic() - self._fed_s if self._images is not None else 0.0
+        return self._pace.silent_s if self._images is not None else 0.0
+
+    @property
+    def usual_gap_s(self) -> float:
+        """Between two frames [s]; 0 while that is not known."""
+        return self._pace.usual_gap_s
 
     def feed(self, stream: str) -> Feed:
         """How this topic does; from any thread."""
@@ -108,7 +115,10 @@ class StreamTopic:
         watched = self._images is not None
         pictures = self._picture_rate.per_s
         silent_s, late_s = self.silent_s, self._late_s
-        return Feed(stream, self.topic, watched, publishers, pictures, silent_s, late_s, companion, rate.per_s)
+        return Feed(
+            *(stream, self.topic, watched, publishers, pictures, silent_s, late_s, companion, rate.per_s),
+            usual_gap_s=self.usual_gap_s,
+        )
 
     def header_of(self, system_stamp_ns: int) -> tuple[int, str]:
         """The ROS stamp and frame_id of the frame that the stream knows by this stamp."""
@@ -119,7 +129,7 @@ class StreamTopic:
             self._unsubscribe()
         elif self._images is None:
             self._cancel_tidying()
-            self._fed_s = time.monotonic()
+            self._pace.restart()
             if self._is_compressed():
                 self._images = CompressedSubscription(self._node, self.topic, self._on_frame)
             else:
@@ -142,7 +152,7 @@ class StreamTopic:
         return COMPRESSED_IMAGE in types and IMAGE not in types
 
     def _on_frame(self, frame: Frame) -> None:
-        self._fed_s = time.monotonic()
+        self._pace.count()
         self.frame_id = frame.frame_id
         self._picture_rate.count()
         frame = self._stamps.to_system(frame)

@@ -9,7 +9,7 @@ from rclpy.node import Node
 from picam_webrtc.detection import Detections
 from picam_webrtc.latest import call_on_loop
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
-from picam_webrtc.ros.topics.qos import video_publisher_qos
+from picam_webrtc.ros.topics.qos import VIDEO_DEPTH, video_publisher_qos
 from picam_webrtc.ros.topics.siblings import topic_name
 from picam_webrtc.ros.topics.video_messages import VideoMessages
 from picam_webrtc.streaming.encode.rendition import Codec, EncodedFrame
@@ -29,12 +29,14 @@ class TopicOutlet:
     path = "topic"
     most_waiting = MOST_WAITING
 
-    def __init__(self, publish: Callable[[EncodedFrame], None]) -> None:
+    def __init__(self, publish: Callable[[EncodedFrame], bool]) -> None:
+        """`publish` returns False where there is no room."""
         self.counts = OutletCounts()
         self._publish = publish
 
     def send(self, frame: EncodedFrame) -> bool:
-        self._publish(frame)
+        if not self._publish(frame):
+            return False
         self.counts.bytes += len(frame.data)
         return True
 
@@ -68,7 +70,7 @@ class EncodedTopic:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._node = node
-        self._name = topic_name(node, f"{topic}/{messages.suffix}")
+        self.name = str(node.resolve_topic_name(topic_name(node, f"{topic}/{messages.suffix}")))
         self._stream = stream
         self._messages = messages
         self._header_of = header_of
@@ -76,10 +78,14 @@ class EncodedTopic:
         self._viewer: Viewer | None = None
         self._left = False
         self._publisher: GatedPublisher[Any] | None = None
+        self.dropped = 0
+        """Pictures that were left out because the topic is slow."""
 
     def open(self) -> None:
         self._publisher = GatedPublisher(
-            self._node, self._messages.message_type, self._name, self._on_change, video_publisher_qos()
+            *(self._node, self._messages.message_type, self.name, self._on_change),
+            video_publisher_qos(),
+            most_waiting=VIDEO_DEPTH,
         )
 
     def _on_change(self) -> None:
@@ -96,9 +102,16 @@ class EncodedTopic:
             self._stream.leave(viewer)
             self._stream.unsubscribe()
 
-    def _publish(self, frame: EncodedFrame) -> None:
-        if self._publisher is not None:
-            self._publisher.publish(lambda: self._messages.make(frame, *self._header_of(frame.stamp_ns)))
+    def _publish(self, frame: EncodedFrame) -> bool:
+        """Of a coded video none is left out but up to the next key frame."""
+        if self._publisher is None:
+            return False
+        if self._publisher.is_full:
+            self.dropped += 1
+            return False
+        header = self._header_of(frame.stamp_ns)
+        self._publisher.publish(lambda: self._messages.make(frame, *header))
+        return True
 
     def leave(self) -> None:
         """On the loop: let go of the stream for good; to be followed by `close`."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
@@ -13,9 +14,8 @@ from picam_webrtc.complaint import Complaint
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.topics.gated_publisher import GatedPublisher
-from picam_webrtc.ros.topics.messages import frame_from_message, image_message
+from picam_webrtc.ros.topics.messages import frame_from_message, serialized_image
 from picam_webrtc.ros.topics.qos import (
-    OVERRIDABLE,
     OVERRIDABLE_DEPTH,
     SUBSCRIPTION_DEPTH,
     image_subscription_qos,
@@ -69,14 +69,15 @@ class ImagePublisher:
     """One image topic. `on_change()` whenever `demanded` may have changed.
 
     Messages are made only while somebody outside this process subscribes. `publish` may be called from
-    any thread; `on_change` is called on the thread that spins the node, or on a local subscriber's.
+    any thread, on which local subscribers get the frame; the others get it from the topic's own thread. `on_change` is
+    called on the thread that spins the node, or on a local subscriber's.
     """
 
     def __init__(self, node: Node, topic: str, local: LocalTopics, on_change: Callable[[], None]) -> None:
         self.on_change = on_change
         self._local = local
         self._consumers: tuple[OnFrame, ...] = ()
-        self._remote = GatedPublisher(node, Image, topic, on_change)
+        self._remote = GatedPublisher(node, Image, topic, on_change, newest_when_slow=True)
         self.topic = self._remote.topic
         local.add_publisher(self)
 
@@ -84,10 +85,15 @@ class ImagePublisher:
     def demanded(self) -> bool:
         return self._remote.demanded or bool(self._consumers)
 
+    @property
+    def dropped(self) -> int:
+        """Frames that never became messages because the topic is slow."""
+        return self._remote.dropped
+
     def publish(self, frame: Frame) -> None:
         for consume in self._consumers:
             consume(frame)
-        self._remote.publish(lambda: image_message(frame))
+        self._remote.publish(lambda: serialized_image(frame))
 
     def set_consumers(self, consumers: tuple[OnFrame, ...]) -> None:
         """For LocalTopics: the consumers in this process. To be followed by a call of `on_change`."""
@@ -101,8 +107,9 @@ class ImagePublisher:
 class AdaptiveSubscription:
     """A topic of another process, from a reliable or a best-effort publisher.
 
-    It asks for reliable delivery first and, told by the middleware that the publisher only does best
-    effort, for that. Must be made and closed on the thread that spins the node.
+    It asks for reliable delivery unless a publisher that is known does best effort only, in whose log it would then be
+    called incompatible. One that comes later and does is told of by the middleware. Must be made and closed on the
+    thread that spins the node.
     """
 
     def __init__(
@@ -118,13 +125,29 @@ class AdaptiveSubscription:
         self._topic = topic
         self._on_message = on_message
         self._depth = depth
+        self._full_name = node.resolve_topic_name(topic)
         self._subscription: Any = None
-        self._subscribe(ReliabilityPolicy.RELIABLE)
+        best_effort = ReliabilityPolicy.BEST_EFFORT in (self._override(), *self._offered())
+        self._subscribe(ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE)
+
+    def _override(self) -> ReliabilityPolicy:
+        """As QoSOverridingOptions has it, but that what was offered once is not held against the next publisher."""
+        name = f"qos_overrides.{self._full_name}.subscription.reliability"
+        if not self._node.has_parameter(name):
+            text = f"reliability for subscription {self._full_name}"
+            descriptor = ParameterDescriptor(description=text, read_only=True)
+            self._node.declare_parameter(name, ReliabilityPolicy.RELIABLE.short_key, descriptor)
+        return ReliabilityPolicy[str(self._node.get_parameter(name).value).upper()]
+
+    def _offered(self) -> tuple[ReliabilityPolicy, ...]:
+        """By each publisher that is known."""
+        publishers = self._node.get_publishers_info_by_topic(self._full_name)
+        return tuple(publisher.qos_profile.reliability for publisher in publishers)
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
-        first = reliability is ReliabilityPolicy.RELIABLE
-        events = SubscriptionEventCallbacks(use_default_callbacks=not first)
-        if first:
+        reliable = reliability is ReliabilityPolicy.RELIABLE
+        events = SubscriptionEventCallbacks(use_default_callbacks=not reliable)
+        if reliable:
             events.incompatible_qos = lambda _: self._become_best_effort()
         self._subscription = self._node.create_subscription(
             self._message_type,
@@ -132,8 +155,7 @@ class AdaptiveSubscription:
             self._on_message,
             image_subscription_qos(reliability, self._depth),
             event_callbacks=events,
-            # The first attempt has declared the reliability override as a parameter, for good.
-            qos_overriding_options=OVERRIDABLE if first else OVERRIDABLE_DEPTH,
+            qos_overriding_options=OVERRIDABLE_DEPTH,
         )
 
     def _become_best_effort(self) -> None:

@@ -1,7 +1,7 @@
 """ROS messages from and to the package's own values."""
 
+import struct
 from array import array
-from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -11,10 +11,12 @@ from std_msgs.msg import Header
 from picam_webrtc.camera.calibration import Calibration
 from picam_webrtc.camera.jpeg import compressed_format
 from picam_webrtc.color import as_smpte170m
-from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, Pixels, view_rows
+from picam_webrtc.frame import SUPPORTED_ENCODINGS, Frame, view_rows
 from picam_webrtc.ros.topics.encodings import converted
 
 NANOSECONDS = 1_000_000_000
+CDR_LITTLE_ENDIAN = b"\x00\x01\x00\x00"
+"""Begins a serialized message: plain CDR, no options (DDS-XTypes 1.3, 7.6.3.1)."""
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -30,39 +32,33 @@ def header(stamp_ns: int, frame_id: str) -> Header:
     return Header(stamp=time_message(stamp_ns), frame_id=frame_id)
 
 
-def image_message(frame: Frame) -> Image:
-    """`frame` as an Image, for publishing at once: where it can, it shares the frame's memory.
+def serialized_image(frame: Frame) -> bytes:
+    """`frame` as a serialized sensor_msgs/Image, its pixels copied once: out of rclpy's message they would be thrice.
 
     An Image does not tell its colour space: its readers take it for SMPTE170M, and so it is made that.
     """
     pixels = np.ascontiguousarray(as_smpte170m(frame).pixels)
-    data = _array_behind(pixels)
-    if data is None:
-        # Anything but an array.array of bytes makes rclpy check (or even convert) every single byte.
-        data = array("B")
-        data.frombytes(pixels.data.cast("B"))
-    message = Image(
-        header=header(frame.stamp_ns, frame.frame_id),
-        height=frame.height,
-        width=frame.width,
-        encoding=frame.encoding,
-        is_bigendian=0,
-        step=pixels.strides[0],
-        check_fields=True,  # only then the setter takes an array as it is; otherwise it copies it
-    )
-    message.data = data  # the constructor copies it in either case
-    return message
+    seconds, nanoseconds = divmod(frame.stamp_ns, NANOSECONDS)
+    fields = bytearray(CDR_LITTLE_ENDIAN)
+    fields += struct.pack("<iI", seconds, nanoseconds)
+    _append_string(fields, frame.frame_id)
+    _append_numbers(fields, frame.height, frame.width)
+    _append_string(fields, frame.encoding)
+    fields += bytes([False])  # is_bigendian
+    _append_numbers(fields, pixels.strides[0], pixels.nbytes)
+    return b"".join((fields, pixels.data.cast("B")))
 
 
-def _array_behind(pixels: Pixels) -> "array[int] | None":
-    """The array.array that `pixels` shows from its first byte to its last, as the camera's buffers are."""
-    owner: Any = pixels
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    if isinstance(owner, memoryview):
-        owner = owner.obj
-    whole = isinstance(owner, array) and owner.typecode == "B" and len(owner) == pixels.nbytes
-    return owner if whole else None
+def _append_string(fields: bytearray, text: str) -> None:
+    data = text.encode() + b"\0"
+    _append_numbers(fields, len(data))
+    fields += data
+
+
+def _append_numbers(fields: bytearray, *numbers: int) -> None:
+    """uint32; the encapsulation is 4 bytes long, so what begins at a multiple of 4 behind it does so with it, too."""
+    fields += bytes(-len(fields) % 4)
+    fields += struct.pack(f"<{len(numbers)}I", *numbers)
 
 
 def frame_from_message(message: Image) -> Frame:

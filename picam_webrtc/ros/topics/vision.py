@@ -40,8 +40,18 @@ class VisionPublisher:
         )
 
     @property
+    def topic(self) -> str:
+        """That of the detections, by its full name."""
+        return self._detections.topic
+
+    @property
     def demanded(self) -> bool:
         return self._detections.demanded
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were left out because the topic is slow."""
+        return self._detections.dropped
 
     def publish(self, detections: Detections, class_ids: str) -> None:
         """From any thread; `class_ids` is the parameter of that name."""

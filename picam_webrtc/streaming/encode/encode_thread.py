@@ -121,12 +121,15 @@ class _EncodeLoop:
             full = self._converted(source.frame)
         except (ImageError, cv2.error) as error:
             self._complain(error)
+            for rendition in renditions:
+                rendition.counts.failed(error)
             return
         for rendition in renditions:
             try:
                 frames = rendition.encode(full, timestamp, source)
             except EncoderError as error:
                 self._complain(error)
+                rendition.counts.failed(error)
                 continue
             for frame in frames:
                 if not self._deliver(frame):

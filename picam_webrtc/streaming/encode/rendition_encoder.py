@@ -40,6 +40,13 @@ class EncodingCounts:
     bytes: int = 0
     encode_ns: int = 0
     reopened: int = 0
+    failures: int = 0
+    error: str = ""
+    """Why the newest picture could not be encoded; empty when it was."""
+
+    def failed(self, error: Exception) -> None:
+        self.failures += 1
+        self.error = str(error)
 
 
 class RenditionEncoder:
@@ -137,6 +144,7 @@ class RenditionEncoder:
     def _coded(self, picture: EncodedPicture, pixels: Pixels, encode_ns: int) -> EncodedFrame:
         source = self._sources.pop(picture.timestamp, None)
         self.counts.frames += 1
+        self.counts.error = ""
         self.counts.bytes += len(picture.data)
         self.counts.encode_ns += encode_ns
         return EncodedFrame(

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RenditionSnapshot:
-    """One encoding of a stream. Counts run from the encoder's start; `bitrate` [bit/s] is what it aims at now."""
+    """One encoding of a stream. Counts run from the encoder's start; `bitrate` [bit/s] is what it aims at now, and
+    `error` why the newest picture could not be encoded, empty when it was.
+    """
 
     codec: str
     rung: str
@@ -20,6 +22,8 @@ class RenditionSnapshot:
     keyframes_asked: int
     keyframes_given: int
     reopened: int
+    failures: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,13 @@ class StreamSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SessionsSnapshot:
+    """`connections_failed` counts those that could not be made or broke; `adaptation_error` is why viewers' links are
+    not followed just now, empty when they are.
+    """
+
     streams: tuple[StreamSnapshot, ...]
+    connections_failed: int = 0
+    adaptation_error: str = ""
 
     @property
     def viewers(self) -> tuple[ViewerSnapshot, ...]:

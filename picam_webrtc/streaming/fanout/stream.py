@@ -166,6 +166,8 @@ class Stream:
             keyframes_asked=gate.asked,
             keyframes_given=gate.given,
             reopened=counts.reopened,
+            failures=counts.failures,
+            error=counts.error,
         )
 
     def _need(self, change: int) -> None:

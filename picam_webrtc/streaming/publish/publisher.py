@@ -64,6 +64,8 @@ class PublishState(StrEnum):
     PUBLISHING = "publishing"
     PAUSED = "paused, nobody reads"
     LOST = "not connected"
+    ENDED = "ended"
+    """By a defect of ours; it will not try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,13 @@ class Publisher:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        try:
+            await self._keep_publishing()
+        except Exception as error:
+            self._state, self._error = PublishState.ENDED, repr(error)
+            raise
+
+    async def _keep_publishing(self) -> None:
         while True:
             try:
                 await self._publish()

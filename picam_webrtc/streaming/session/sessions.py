@@ -61,6 +61,8 @@ class Sessions:
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: Counter[str] = Counter()
         self._plain_viewers: Counter[str] = Counter()
+        self._connections_failed = 0
+        self._adaptation_error = ""
 
     async def __aenter__(self) -> Self:
         """Raises DependencyError."""
@@ -189,7 +191,11 @@ class Sessions:
         for session, _ in self._open.values():
             viewers[session.stream.name].append(session.snapshot())
         streams = self._streams.values()
-        return SessionsSnapshot(tuple(stream.snapshot(tuple(viewers[stream.name])) for stream in streams))
+        return SessionsSnapshot(
+            tuple(stream.snapshot(tuple(viewers[stream.name])) for stream in streams),
+            self._connections_failed,
+            self._adaptation_error,
+        )
 
     def _create(self, stream_name: str, address: str) -> tuple[Session, Peer]:
         logger.info("Received WebRTC request")
@@ -270,6 +276,7 @@ class Sessions:
                 self._connected.add(session.id)
                 self._on_viewers(len(self._connected))
         elif state == "failed":
+            self._connections_failed += 1
             self._reap(session)
         else:
             self._forget(session)
@@ -293,8 +300,19 @@ class Sessions:
     async def _keep_adapting(self) -> None:
         while True:
             await asyncio.sleep(ADAPTATION_INTERVAL_S)
-            for stream in self._streams.values():
-                stream.adapt()
+            errors = [self._adapt(stream) for stream in self._streams.values()]
+            self._adaptation_error = next(filter(None, errors), "")
+
+    def _adapt(self, stream: Stream) -> str:
+        """Why that went wrong; empty when it did not. Whatever it was, the other streams and the next turn go on."""
+        try:
+            stream.adapt()
+        except Exception as error:
+            reason = f"{stream.name}: {error!r}"
+            if reason != self._adaptation_error:
+                logger.exception("Stream %r does not follow its viewers' links", stream.name)
+            return reason
+        return ""
 
     def _cancel_deadline(self, session: Session) -> None:
         deadline = self._deadlines.pop(session.id, None)

@@ -21,10 +21,9 @@ from std_srvs.srv import Trigger
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.process.runtime import Runtime
-from picam_webrtc.ros.topics.messages import image_message
 from picam_webrtc_test.camera.compressed import HALF, encoded
 from picam_webrtc_test.pipeline import NodeProcess, node_process
-from picam_webrtc_test.ros.support import running_node, wait_until
+from picam_webrtc_test.ros.support import image_message, running_node, wait_until
 from picam_webrtc_test.viewer import viewer
 
 pytestmark = pytest.mark.ros

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -11,8 +12,7 @@ from sensor_msgs.msg import Image
 from picam_webrtc.frame import Frame
 from picam_webrtc.ros.node.on_demand import OnDemand
 from picam_webrtc.ros.topics.image_io import ImagePublisher, ImageSubscription, LocalTopics
-from picam_webrtc.ros.topics.messages import image_message
-from picam_webrtc_test.ros.support import on_spin_thread, running_node, wait_until
+from picam_webrtc_test.ros.support import image_message, on_spin_thread, running_node, wait_until
 
 FRAME = Frame(np.zeros((4, 6, 3), np.uint8), "bgr8", 1_000_000_001, "optical")
 
@@ -64,6 +64,46 @@ def test_frames_of_a_reliable_and_of_a_best_effort_publisher_arrive(reliability:
             return bool(taken)
 
         wait_until(arrives, "a frame arrives")
+
+
+def test_a_best_effort_publisher_is_asked_for_no_more_and_the_next_one_for_all_it_can_do() -> None:
+    refused: list[object] = []
+    events = PublisherEventCallbacks(incompatible_qos=refused.append)
+    with running_node("asking") as (runtime, node):
+        taken = list[Frame]()
+        best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        first = node.create_publisher(Image, "image_raw", best_effort, event_callbacks=events)
+        runtime.spin()
+        wait_until(lambda: node.get_publishers_info_by_topic("/image_raw"), "the publisher is known")
+        kept = list[ImageSubscription]()
+        on_spin_thread(runtime, lambda: kept.append(subscribe(node, taken)))
+
+        def arrives() -> bool:
+            first.publish(image_message(FRAME))
+            return bool(taken)
+
+        wait_until(arrives, "a frame arrives")
+        assert not refused
+        on_spin_thread(runtime, kept[0].close)
+        on_spin_thread(runtime, lambda: node.destroy_publisher(first))
+        node.create_publisher(Image, "image_raw", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE))
+        wait_until(lambda: len(node.get_publishers_info_by_topic("/image_raw")) == 1, "only the second is known")
+        on_spin_thread(runtime, lambda: kept.append(subscribe(node, taken)))
+        (subscription,) = node.get_subscriptions_info_by_topic("/image_raw")
+
+    assert subscription.qos_profile.reliability is ReliabilityPolicy.RELIABLE
+
+
+def test_a_best_effort_override_holds_whatever_is_offered() -> None:
+    override = ("-p", "qos_overrides./image_raw.subscription.reliability:=best_effort")
+    with running_node("overridden", *override) as (runtime, node):
+        node.create_publisher(Image, "image_raw", QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE))
+        runtime.spin()
+        kept = list[ImageSubscription]()
+        on_spin_thread(runtime, lambda: kept.append(subscribe(node, [])))
+        (subscription,) = node.get_subscriptions_info_by_topic("/image_raw")
+
+    assert subscription.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
 
 
 def test_a_broken_image_is_reported_once_and_the_next_good_one_arrives(capfd: pytest.CaptureFixture[str]) -> None:

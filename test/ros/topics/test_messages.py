@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image
 
-from picam_webrtc.camera.buffers import BufferPool
 from picam_webrtc.errors import ImageError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
 from picam_webrtc.ros.topics.encodings import CV_BRIDGE, TO_BGR
-from picam_webrtc.ros.topics.messages import camera_info_message, frame_from_message, image_message
+from picam_webrtc.ros.topics.messages import camera_info_message, frame_from_message, header, serialized_image
+from picam_webrtc_test.ros.support import image_message
 
 STAMP_NS = 1_790_000_000_123_456_789
 
@@ -118,19 +120,37 @@ def test_cv_bridge_is_used_where_it_is_installed() -> None:
     assert frame_from_message(message).pixels.tolist() == [[[255, 255, 255]]]
 
 
-def test_a_picture_from_the_cameras_buffers_is_published_from_where_it_is() -> None:
-    pixels = BufferPool((4, 8, 3)).take()
-    message = image_message(Frame(pixels, "bgr8", 0, ""))
+@pytest.mark.parametrize("frame_id", ["", "a", "ab", "abc", "abcd", "Käfer"])
+@pytest.mark.parametrize("encoding", ["bgr8", "mono8", "nv12", "yuv422_yuy2"])
+def test_an_image_is_serialized_as_the_middleware_does_it_but_for_what_happens_to_be_in_gaps(
+    encoding: str, frame_id: str
+) -> None:
+    shown = Frame(frame(encoding).pixels, encoding, STAMP_NS, frame_id)
+    message = Image(
+        header=header(STAMP_NS, frame_id),
+        height=shown.height,
+        width=shown.width,
+        encoding=encoding,
+        step=shown.pixels.strides[0],
+        data=shown.pixels.tobytes(),
+    )
 
-    assert np.shares_memory(np.frombuffer(message.data, np.uint8), pixels)
+    assert deserialize_message(serialized_image(shown), Image) == message
+    assert len(serialized_image(shown)) == len(serialize_message(message))
+
+
+def test_an_image_is_serialized_as_another_implementation_reads_it() -> None:
+    original = frame("bgr8")
+
+    message = get_typestore(Stores.ROS2_JAZZY).deserialize_cdr(serialized_image(original), "sensor_msgs/msg/Image")
+
+    assert message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec == STAMP_NS
+    assert (message.header.frame_id, message.encoding, message.step) == ("optical", "bgr8", 18)
+    assert np.array_equal(message.data, original.pixels.reshape(-1))
 
 
 @pytest.mark.parametrize("part", [slice(0, 2), slice(None, None, -1)], ids=["part", "reversed"])
-def test_a_part_of_such_a_picture_is_copied(part: slice) -> None:
-    pixels = BufferPool(
-        (4, 8, 3), lambda picture: np.copyto(picture, np.arange(96, dtype=np.uint8).reshape(4, 8, 3))
-    ).take()[part]
-    message = image_message(Frame(pixels, "bgr8", 0, ""))
+def test_a_part_of_a_picture_is_packed_into_the_message(part: slice) -> None:
+    pixels = np.arange(96, dtype=np.uint8).reshape(4, 8, 3)[part]
 
-    assert bytes(message.data) == pixels.tobytes()
-    assert not np.shares_memory(np.frombuffer(message.data, np.uint8), pixels)
+    assert bytes(image_message(Frame(pixels, "bgr8", 0, "")).data) == pixels.tobytes()

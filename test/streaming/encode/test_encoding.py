@@ -272,6 +272,19 @@ def test_a_picture_that_cannot_be_used_is_reported_once_and_skipped(caplog: pyte
     assert collector.frames[0].keyframe
 
 
+async def test_a_picture_that_cannot_be_used_is_counted_and_its_fault_known_until_the_next_good_one() -> None:
+    collector = Collector()
+    with encode_thread(collector, H264_FULL) as thread:
+        (rendition,) = thread.renditions()
+        thread.put(Frame(np.zeros((4, 4), np.uint16), "mono16", 0, ""))
+        await until(lambda: rendition.counts.failures == 1)
+        assert "mono16" in rendition.counts.error
+        thread.put(picture_frame(1))
+        await until(lambda: not rendition.counts.error)
+
+    assert rendition.counts.failures == 1
+
+
 async def test_the_thread_lives_while_something_is_wanted() -> None:
     arrived: list[EncodedFrame] = []
     encoding = EncodingOnDemand(SETTINGS, arrived.append)

@@ -420,6 +420,22 @@ async def test_all_targets_are_published_at_once_and_a_token_in_clear_is_warned_
     assert sum("in clear" in line for line in caplog.messages) == 2
 
 
+class BrokenSessions(FakeSessions):
+    async def publish(
+        self, stream_name: str, address: str = "", ice_servers: Sequence[IceServer] = ()
+    ) -> FakeSession:  # as PublishingSessions has it
+        raise ZeroDivisionError(f"{stream_name} {address} {len(ice_servers)}")
+
+
+async def test_a_publisher_that_a_defect_ended_says_so(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    urls = [f"processed:={bench.server.endpoint}"]
+    async with Publishers(BrokenSessions(), settings({"publish_urls": urls})) as publishers:
+        await until(lambda: publishers.snapshot()[0].state is PublishState.ENDED)
+
+    assert "ZeroDivisionError" in publishers.snapshot()[0].error
+    assert "A publisher ended by an unexpected error" in caplog.messages
+
+
 async def test_with_nothing_to_publish_there_is_nothing() -> None:
     async with Publishers(FakeSessions(), settings()) as publishers:
         assert publishers.snapshot() == ()

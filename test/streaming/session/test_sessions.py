@@ -254,6 +254,24 @@ async def test_an_ice_restart_is_refused_and_the_session_lives_on() -> None:
         await watching.see(3)
 
 
+async def test_a_stream_that_cannot_adapt_is_told_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns: list[int] = []
+
+    def adapt() -> None:
+        turns.append(len(turns))
+        if len(turns) < 3:
+            raise KeyError("rung")
+
+    async with running(Source(), SETTINGS) as (sessions, stream):
+        monkeypatch.setattr(stream, "adapt", adapt)
+        await until(lambda: "KeyError('rung')" in sessions.snapshot().adaptation_error)
+        await until(lambda: not sessions.snapshot().adaptation_error)
+
+    assert len([line for line in caplog.messages if "does not follow its viewers' links" in line]) == 1
+
+
 def test_codecs_are_checked_at_once() -> None:
     assert codec_preference(("VP8", "h264")) == ("vp8", "h264")
     with pytest.raises(SettingError, match="av1"):
