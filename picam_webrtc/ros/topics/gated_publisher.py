@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from rclpy.event_handler import PublisherEventCallbacks, QoSPublisherMatchedInfo
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
@@ -64,12 +65,10 @@ class GatedPublisher(Generic[M]):
             event_callbacks=PublisherEventCallbacks(matched=self._on_matched),
             qos_overriding_options=OVERRIDABLE,
         )
-        self._complain = Complaint(lambda text: node.get_logger().error(f"Not published on {self.topic}: {text}"))
-
-    @property
-    def topic(self) -> str:
+        self.topic = str(self._publisher.topic_name)
         """Its full name."""
-        return str(self._publisher.topic_name)
+        self._complain = Complaint(lambda text: node.get_logger().error(f"Not published on {self.topic}: {text}"))
+        self._complain_of_defect = Complaint(lambda _: self._complain_with_trace())
 
     @property
     def demanded(self) -> bool:
@@ -110,19 +109,24 @@ class GatedPublisher(Generic[M]):
         began_s = time.monotonic()
         try:
             publish_unlocked(self._publisher, make())
+        except InvalidHandle:
+            return  # closed meanwhile, of which `close` has told
         except PicamWebrtcError as error:
             self._complain(error)
-        except Exception:  # noqa: BLE001 - the next message is another chance
-            self._node.get_logger().error(f"Not published on {self.topic}: {traceback.format_exc()}")
-
+        except Exception as error:  # noqa: BLE001 - the next message is another chance
+            self._complain_of_defect(error)
         self._slow_in_a_row = self._slow_in_a_row + 1 if time.monotonic() - began_s > SLOW_S else 0
 
+    def _complain_with_trace(self) -> None:
+        self._node.get_logger().error(f"Not published on {self.topic}: {traceback.format_exc()}")
+
     def close(self) -> None:
-        """What waits is published first."""
+        """What waits is published first, as far as that is done in END_TIMEOUT_S; the rest is dropped."""
         self._waiting.finish()
         if self._thread is not None:
             self._thread.join(END_TIMEOUT_S)
             if self._thread.is_alive():
+                self._waiting.close()
                 self._node.get_logger().error(f"{self.topic}: the middleware does not let go; left as it is")
         self._node.destroy_publisher(self._publisher)
 
