@@ -150,7 +150,7 @@ class _Handlers:
 
     def deliver(self, frame_set: FrameSet) -> None:
         logger.debug("Captured image frame with shape: %s", frame_set.frame.shape)
-        # First what is small, so that it is there when the picture comes.
+        # First what is small, so that it is on its way when the picture comes.
         if frame_set.sensor_outputs is not None and self.on_sensor_outputs is not None:
             self.on_sensor_outputs(frame_set.sensor_outputs, frame_set.frame)
         self.on_frame(frame_set.frame)

@@ -116,7 +116,7 @@ class InferenceNode:
         settings = self.engine.settings
         if self.engine.labels != self._labels:  # those of a network on the sensor come with its outputs
             self._publish_labels()
-        # First what is small, so that it is there when the picture comes.
+        # First what is small, so that it is on its way when the picture comes.
         if result.detections is not None and self._detections is not None:
             found = replace(result.detections, inference_ns=result.inference_ns, drawn=result.drawn)
             self._detections.publish_detections(found)

@@ -58,7 +58,7 @@ class CameraStream:
 
     def publish(self, frame: Frame) -> None:
         """Hand `frame` to whoever listens; on the capture thread."""
-        # First what is small, so that it is there when the picture comes.
+        # First what is small, so that it is on its way when the picture comes.
         if self._infos.demanded:
             calibration = self._calibrations.for_frame(frame)
             self._infos.publish(lambda: camera_info_message(frame, calibration))
