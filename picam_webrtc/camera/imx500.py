@@ -22,6 +22,7 @@ from picam_webrtc.view import Rectangle, View, mirrored_within
 logger = logging.getLogger(__name__)
 
 MODEL = "imx500"
+INSTALL = "`sudo apt install imx500-all`"
 WHOLE_SENSOR: Rectangle = (0, 0, 4056, 3040)
 """`IMX500.__get_full_sensor_resolution` [sensor px]."""
 NS_PER_US = 1000
@@ -44,10 +45,8 @@ def select_sensor(cameras: Sequence[CameraInfo], settings: CameraSettings) -> Ca
     camera = select_camera(able[:1] or cameras, settings.camera)
     if settings.network:
         if camera.model != MODEL:
-            reason = (
-                f"needs an IMX500, the Raspberry Pi AI Camera, and {camera} is none; leave it empty for this camera"
-            )
-            raise SettingError("network", settings.network, reason)
+            text = f"needs an IMX500, the Raspberry Pi AI Camera, and {camera} is none; leave it empty for this camera"
+            raise SettingError("network", settings.network, text)
         network_file(settings.network)
     return camera
 
@@ -56,12 +55,9 @@ def network_file(network: str) -> Path:
     """Raises SettingError where it is none."""
     path = Path(network)
     if not path.is_file():
-        reason = f"no such file: give the path of an .rpk file ({INSTALL} brings some to /usr/share/imx500-models)"
-        raise SettingError("network", str(path), reason)
+        text = f"no such file: give the path of an .rpk file ({INSTALL} brings some to /usr/share/imx500-models)"
+        raise SettingError("network", str(path), text)
     return path
-
-
-INSTALL = "`sudo apt install imx500-all`"
 
 
 def open_imx500(library: CameraLibrary, settings: CameraSettings, camera: CameraInfo, *backwards: bool) -> "Imx500":
