@@ -17,7 +17,7 @@ from picam_webrtc.ros.launch.cameras_file import CamerasFile, read_cameras_file
 from picam_webrtc.ros.launch.parameter_file import ParameterFile, node_parameters
 from picam_webrtc.ros.launch.remaps import Rule, as_seen_from_outside
 from picam_webrtc.ros.launch.unknown_arguments import complaints, is_started
-from picam_webrtc.ros.process.packages import package_share
+from picam_webrtc.ros.process.packages import PACKAGE, package_share
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
@@ -33,18 +33,13 @@ NODES: dict[str, type[Settings]] = {
     "webrtc_node": WebRtcSettings,
 }
 CAMERA_NODES = ("camera_node", "inference_node")
-PACKAGE = "picam_webrtc"
-NODE_PARAMETERS = (
-    *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode", "network"),
-    *("model", "transform", "overlay"),
-    *("host", "port", "token", "operator_token", "discover", "managed"),
-)
-"""Node parameters that are launch arguments too; the others are set through params_file."""
 CAMERA_PARAMETERS = (
     *("source", "camera", "bag", "video_file", "width", "height", "frame_rate", "sensor_mode", "network"),
     *("model", "transform", "overlay"),
 )
-"""The same for the launch file that adds a camera."""
+"""Node parameters that are arguments of the launch file that adds a camera, too."""
+NODE_PARAMETERS = (*CAMERA_PARAMETERS, "host", "port", "token", "operator_token", "discover", "managed")
+"""The same for the launch file of everything; all others are set through params_file."""
 SMALL_MACHINE_CORES = 4
 """Up to here (every Raspberry Pi) the copies between processes cost more than their isolation is worth."""
 IMAGE_TOPICS = {"processed": "image_processed", "raw": "image_raw"}
@@ -91,7 +86,7 @@ def typed(declared: Declaration, text: str) -> ParameterValue:
         raise SettingError(declared.name, text, "must be a YAML value") from error
 
 
-def overrides(given: Mapping[str, Any], nodes: Iterable[str], names: Iterable[str]) -> dict[str, ParameterValue]:
+def given_parameters(given: Mapping[str, Any], nodes: Iterable[str], names: Iterable[str]) -> dict[str, ParameterValue]:
     """Those of the node parameters `names` that the user gave as launch arguments and one of `nodes` declares."""
     found = {name: node_declaration(name, tuple(nodes)) for name in names if given.get(name)}
     return {name: typed(declared, given[name]) for name, declared in found.items() if declared is not None}
@@ -181,7 +176,7 @@ def _overriding(
     given: Mapping[str, Any], nodes: Iterable[str], names: Iterable[str] = NODE_PARAMETERS
 ) -> tuple[ParameterFile, ...]:
     """What the launch arguments say of the parameters of `nodes`, which are full names."""
-    return node_parameters({node: overrides(given, [node.rpartition("/")[2]], names) for node in nodes})
+    return node_parameters({node: given_parameters(given, [node.rpartition("/")[2]], names) for node in nodes})
 
 
 def _cameras_parameters(file: CamerasFile | None, base: str) -> tuple[str | ParameterFile, ...]:
@@ -259,7 +254,7 @@ def node_actions(processes: Iterable[Process], settings: LaunchSettings) -> list
             "executable": process.executable,
             # An empty one would become the root and override those that a process has in its code.
             "namespace": process.namespace or None,
-            "parameters": [one if isinstance(one, str) else one.written() for one in process.parameters],
+            "parameters": [one if isinstance(one, str) else one.write() for one in process.parameters],
             "remappings": list(process.remappings),
             "arguments": list(process.arguments),
             "ros_arguments": log_arguments(settings.log_level),

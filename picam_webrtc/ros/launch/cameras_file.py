@@ -7,12 +7,10 @@ from pathlib import Path
 import yaml
 
 from picam_webrtc.errors import SettingError
-from picam_webrtc.ros.launch.parameter_file import PARAMETERS, ParameterFile
+from picam_webrtc.ros.launch.parameter_file import STRING, ParameterFile
+from picam_webrtc.ros.process.overrides import EVERY_NODE, PARAMETERS
 
 CAMERA_NODE = "camera_node"
-EVERY_NAMESPACE = "/**"
-"""How the names begin that are of nodes in any namespace."""
-STRING = "tag:yaml.org,2002:str"
 NO_CAMERAS = "must have a section for each camera, named by its namespace, with a camera_node in it: see cameras.yaml"
 
 
@@ -39,7 +37,7 @@ class CamerasFile:
     def below(self, namespace: str) -> ParameterFile:
         """The same parameters for nodes that are below `namespace`: a full name such as `/robot1`, or empty."""
         entries = [
-            (yaml.ScalarNode(STRING, name if name.startswith(EVERY_NAMESPACE) else f"{namespace}{name}"), entry)
+            (yaml.ScalarNode(STRING, name if name.startswith(EVERY_NODE) else f"{namespace}{name}"), entry)
             for name, entry in self.sections
             if _has_parameters(entry)
         ]

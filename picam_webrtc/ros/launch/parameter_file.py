@@ -14,8 +14,10 @@ from pathlib import Path
 import yaml
 
 from picam_webrtc.declaration import ParameterValue
+from picam_webrtc.ros.process.overrides import PARAMETERS
 
-PARAMETERS = "ros__parameters"
+STRING = "tag:yaml.org,2002:str"
+"""YAML's tag of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,8 @@ class ParameterFile:
 
     text: str
 
-    def written(self) -> str:
-        """The path of a file with that text, until this process ends: a process that respawns reads it again."""
+    def write(self) -> str:
+        """Write it; its path, until this process ends: a process that respawns reads it again."""
         with tempfile.NamedTemporaryFile("w", prefix="launch_params_", suffix=".yaml", delete=False) as file:
             file.write(self.text)
         atexit.register(Path(file.name).unlink, missing_ok=True)
@@ -36,7 +38,7 @@ class QuotingDumper(yaml.SafeDumper):
     """Puts every text in quotes: PyYAML would leave some without that ROS's parser takes for numbers, such as 1e3."""
 
 
-QuotingDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, '"'))
+QuotingDumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(STRING, text, '"'))
 
 
 def node_parameters(nodes: Mapping[str, Mapping[str, ParameterValue]]) -> tuple[ParameterFile, ...]:

@@ -29,7 +29,7 @@ def value(node: Node, name: str) -> object:
 )
 def test_ros_reads_what_was_said(said: ParameterValue) -> None:
     (file,) = node_parameters({"/robot/camera_node": {"said": said}})
-    with running_node("camera_node", "-r", "__ns:=/robot", "--params-file", file.written()) as (_, node):
+    with running_node("camera_node", "-r", "__ns:=/robot", "--params-file", file.write()) as (_, node):
         found = value(node, "said")
 
     assert found == said
@@ -40,7 +40,7 @@ def test_it_wins_over_a_file_that_speaks_of_all_nodes_and_of_that_one(tmp_path: 
     users = tmp_path / "users.yaml"
     users.write_text("/**: {ros__parameters: {width: 1}}\n/robot/camera_node: {ros__parameters: {width: 2}}")
     (file,) = node_parameters({"/robot/camera_node": {"width": 3}})
-    files = ("--params-file", str(users), "--params-file", file.written())
+    files = ("--params-file", str(users), "--params-file", file.write())
     with running_node("camera_node", "-r", "__ns:=/robot", *files) as (_, node):
         assert value(node, "width") == 3
 
