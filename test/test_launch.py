@@ -133,6 +133,7 @@ def test_an_argument_wins_over_the_parameter_file_and_hides_nothing_when_absent(
         (None, r"'params_file' = '.*/mine\.yaml': cannot be read as YAML: .*No such file"),
         ("{", "cannot be read as YAML"),
         ("camera_node", "has no parameters: it must have sections, named by nodes"),
+        ("/**: {ros__parameters: {width: 96}}\n---\n", "has no parameters: it must have sections, named by nodes"),
     ],
 )
 def test_a_parameter_file_that_is_none_is_refused_and_nothing_starts(

@@ -11,13 +11,14 @@ from typing import Any
 import yaml
 
 from picam_webrtc.declaration import Declaration, ParameterValue, Settings, written
-from picam_webrtc.errors import SettingError
+from picam_webrtc.errors import PicamWebrtcError, SettingError
 from picam_webrtc.paths import with_paths
 from picam_webrtc.ros.launch.cameras_file import CamerasFile, read_cameras_file
 from picam_webrtc.ros.launch.parameter_file import ParameterFile, node_parameters
 from picam_webrtc.ros.launch.remaps import Rule, as_seen_from_outside
 from picam_webrtc.ros.launch.unknown_arguments import complaints, is_started
 from picam_webrtc.ros.process.packages import PACKAGE, package_share
+from picam_webrtc.ros.process.yaml_file import parameter_documents
 from picam_webrtc.ros.recording.recorded_topics import recorded_topics
 from picam_webrtc.settings import (
     AddedCameraSettings,
@@ -104,11 +105,9 @@ def params_files(settings: LaunchSettings) -> tuple[str, ...]:
     if not path:
         return ()
     try:
-        documents = list(yaml.safe_load_all(Path(path).read_text()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingError("params_file", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    if not all(document is None or isinstance(document, dict) for document in documents):
-        raise SettingError("params_file", path, "has no parameters: it must have sections, named by nodes")
+        parameter_documents(path)
+    except PicamWebrtcError as error:
+        raise SettingError("params_file", path, str(error)) from error
     return (path,)
 
 

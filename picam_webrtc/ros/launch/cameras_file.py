@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
 
-from picam_webrtc.errors import SettingError
+from picam_webrtc.errors import PicamWebrtcError, SettingError
 from picam_webrtc.ros.launch.parameter_file import STRING, ParameterFile
 from picam_webrtc.ros.process.overrides import EVERY_NODE, PARAMETERS
+from picam_webrtc.ros.process.yaml_file import documents
 
 CAMERA_NODE = "camera_node"
 NO_CAMERAS = "must have a section for each camera, named by its namespace, with a camera_node in it: see cameras.yaml"
@@ -53,13 +53,13 @@ class CamerasFile:
 def read_cameras_file(path: str) -> CamerasFile:
     """Raises SettingError."""
     try:
-        documents = list(yaml.compose_all(Path(path).read_text(), Loader=yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingError("cameras", path, f"cannot be read as YAML: {' '.join(str(error).split())}") from error
-    return CamerasFile(path, tuple(section for document in documents for section in _sections(document)))
+        found = documents(path)
+    except PicamWebrtcError as error:
+        raise SettingError("cameras", path, str(error)) from error
+    return CamerasFile(path, tuple(section for document in found for section in _sections(document)))
 
 
-def _sections(content: yaml.Node | None, name: str = "") -> Iterator[tuple[str, yaml.Node]]:
+def _sections(content: yaml.Node, name: str = "") -> Iterator[tuple[str, yaml.Node]]:
     """`/front: {camera_node: ...}`, `/front/camera_node: ...` and anything between are one and the same name."""
     if not isinstance(content, yaml.MappingNode):
         return

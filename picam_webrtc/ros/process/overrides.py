@@ -6,13 +6,13 @@ By the rules of rcl's arguments.c and yaml_param_parser and of rclpy's node.cpp,
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from picam_webrtc.errors import PicamWebrtcError
 from picam_webrtc.meaning import Written
+from picam_webrtc.ros.process.yaml_file import parameter_documents
 
 EVERY_NODE = "/**"
 """The section of a file, and of a rule on the command line that names no node."""
@@ -100,13 +100,10 @@ def _of_rule(rule: str) -> Iterator[Override]:
 
 def _of_file(file: str) -> Iterator[Override]:
     try:
-        roots = [root for root in yaml.compose_all(Path(file).read_text(), yaml.SafeLoader) if root is not None]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())
-        raise PicamWebrtcError(f"parameter file {file} cannot be read as YAML: {said}") from error
+        roots = parameter_documents(file)
+    except PicamWebrtcError as error:
+        raise PicamWebrtcError(f"parameter file {file} {error}") from error
     for root in roots:
-        if not isinstance(root, yaml.MappingNode):
-            raise PicamWebrtcError(f"parameter file {file} has no parameters: it must have sections, named by nodes")
         yield from _of_sections(root, "", file)
 
 
