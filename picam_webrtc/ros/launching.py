@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -199,12 +198,9 @@ def _wanted_of_web(settings: LaunchSettings, base: str, cameras: Collection[str]
 def _recorder(settings: LaunchSettings, namespaces: Iterable[str], remappings: tuple[Rule, ...]) -> list[Process]:
     if not settings.record:
         return []
-    arguments = ("--output", bag_name(settings), *recorded_topics(namespaces))
+    output = ("--output", settings.record_to) if settings.record_to else ()
+    arguments = (*output, *recorded_topics(namespaces))
     return [Process("record", settings.namespace, (), arguments, remappings)]
-
-
-def bag_name(settings: LaunchSettings) -> str:
-    return settings.record_to or time.strftime("picam_webrtc_%Y-%m-%d_%H-%M-%S")
 
 
 def log_arguments(level: str) -> list[str]:
