@@ -99,6 +99,8 @@ class CameraNode:
     def close(self) -> None:
         self._demand.close()
         for stream in self._streams:
+            stream.finish()
+        for stream in self._streams:
             stream.close()
         if self._sensor_outputs is not None:
             self._sensor_outputs.close()

@@ -148,6 +148,8 @@ class InferenceNode:
     def close(self) -> None:
         self._demand.close()
         for topic in self._topics:
+            topic.finish()
+        for topic in self._topics:
             topic.close()
 
 

@@ -76,6 +76,12 @@ class CameraStream:
         except PicamWebrtcError as error:
             self._complain_of_rectified(error)
 
+    def finish(self) -> None:
+        """As that of GatedPublisher."""
+        for topic in self._topics:
+            topic.finish()
+
     def close(self) -> None:
+        self.finish()
         for topic in self._topics:
             topic.close()

@@ -28,7 +28,7 @@ SLOW_S, SLOW_TOPIC = 0.1, 2
 none.
 """
 END_TIMEOUT_S = 2.0
-"""How long `close` waits for what is being published: a subscriber far away may take a second for one picture."""
+"""How long the end waits for what is being published: a subscriber far away may take a second for one picture."""
 
 
 class GatedPublisher(Generic[M]):
@@ -58,6 +58,7 @@ class GatedPublisher(Generic[M]):
         self._subscribers = 0
         self._waiting = Latest[Make[M]]()
         self._thread: threading.Thread | None = None
+        self._end_s: float | None = None
         self._publisher = node.create_publisher(
             message_type,
             topic,
@@ -120,11 +121,19 @@ class GatedPublisher(Generic[M]):
     def _complain_with_trace(self) -> None:
         self._node.get_logger().error(f"Not published on {self.topic}: {traceback.format_exc()}")
 
-    def close(self) -> None:
-        """What waits is published first, as far as that is done in END_TIMEOUT_S; the rest is dropped."""
+    def finish(self) -> None:
+        """Take no more messages; END_TIMEOUT_S from now what waits is dropped. Topics that are all finished before the
+        first is closed end side by side.
+        """
         self._waiting.finish()
-        if self._thread is not None:
-            self._thread.join(END_TIMEOUT_S)
+        if self._end_s is None:
+            self._end_s = time.monotonic() + END_TIMEOUT_S
+
+    def close(self) -> None:
+        """What waits is published first, as far as `finish` leaves time."""
+        self.finish()
+        if self._thread is not None and self._end_s is not None:
+            self._thread.join(max(0.0, self._end_s - time.monotonic()))
             if self._thread.is_alive():
                 self._waiting.close()
                 self._node.get_logger().error(f"{self.topic}: the middleware does not let go; left as it is")

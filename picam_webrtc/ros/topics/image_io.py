@@ -99,6 +99,10 @@ class ImagePublisher:
         """For LocalTopics: the consumers in this process. To be followed by a call of `on_change`."""
         self._consumers = consumers
 
+    def finish(self) -> None:
+        """As that of GatedPublisher."""
+        self._remote.finish()
+
     def close(self) -> None:
         self._local.remove_publisher(self)
         self._remote.close()

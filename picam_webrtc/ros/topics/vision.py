@@ -65,6 +65,10 @@ class VisionPublisher:
             message.header.stamp = self._node.get_clock().now().to_msg()
             self._labels.publish(message)
 
+    def finish(self) -> None:
+        """As that of GatedPublisher."""
+        self._detections.finish()
+
     def close(self) -> None:
         self._detections.close()
         self._node.destroy_publisher(self._labels)

@@ -128,7 +128,8 @@ def test_what_was_handed_over_is_published_before_the_end_and_the_thread_is_gone
     with topic("last_words", most_waiting=50) as (publisher, got, _):
         for number in range(20):
             publisher.publish(lambda number=number: String(data=str(number)))  # type: ignore[misc]
-        publisher._waiting.finish()
+        publisher.finish()
+        publisher.publish(lambda: String(data="too late"))
         wait_until(lambda: len(threads_named("publish")) == before, "the thread's end")
         wait_until(lambda: len(got) == 20, "all messages")
 

@@ -32,7 +32,7 @@ class Health:
             self.said.append((name, level, status.message))
 
 
-async def test_a_slow_topic_is_no_warning_once_its_pace_is_known_and_one_when_it_ends() -> None:
+async def test_a_rare_topic_is_no_warning_once_its_pace_is_known_and_one_when_it_ends() -> None:
     with running_node("mapper") as (runtime, node), node_process("webrtc_node", PARAMETERS) as webrtc:
         publisher, health = node.create_publisher(Image, "/map/image", 1), Health(node)
 
