@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/=-]{8,256}")
 """What fits a Bearer header (RFC 6750), and at least 8 characters of it."""
+TOKENS_ARE = "must hold one token a line, one or two of them"
+"""What is asked of the file of token_file."""
 
 COOKIE_MAX_AGE_S = 30 * 24 * 3600
 MAX_HELD_BACK = 100
@@ -103,9 +105,10 @@ def _read_tokens(settings: WebRtcSettings) -> tuple[str, str]:
     try:
         lines = Path(settings.token_file).read_text().split()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError("token_file", settings.token_file, f"cannot be read: {error}") from error
+        reason = (error.strerror if isinstance(error, OSError) else "") or error
+        raise SettingError("token_file", settings.token_file, f"cannot be read: {reason}; {TOKENS_ARE}") from error
     if not 1 <= len(lines) <= 2:
-        raise SettingError("token_file", settings.token_file, "must hold one token a line, one or two of them")
+        raise SettingError("token_file", settings.token_file, TOKENS_ARE)
     return lines[0], lines[1] if len(lines) == 2 else ""
 
 

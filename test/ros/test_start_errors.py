@@ -41,21 +41,27 @@ def test_a_bad_remap_is_one_line(name: str) -> None:
     complaint = complaint_of(name, "--ros-args", "-r", "image raw:=x")
 
     assert complaint.startswith(f"{name}: ROS arguments: Couldn't parse remap rule: '-r image raw:=x'.")
+    assert complaint.endswith("; write -r FROM:=TO")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "remedy"),
     [
-        (["-r", "__ns:=front"], "Couldn't parse remap rule: '-r __ns:=front'."),
-        (["-p", "a:=[0, person]"], "Couldn't parse parameter override rule: '-p a:=[0, person]'."),
-        (["--params-file", "/no/such.yaml"], "Couldn't parse params file: '--params-file /no/such.yaml'"),
-        (["--log-level", "loud"], "Couldn't parse log level: '--log-level loud'."),
-        (["--no-such"], "['--no-such']"),
+        (["-r", "__ns:=front"], "Couldn't parse remap rule: '-r __ns:=front'.", "as in -r __ns:=/front"),
+        (["-p", "a:=[0, person]"], "Couldn't parse parameter override rule: '-p a:=[0, person]'.", "['0', 'dog']"),
+        (["-p", "width=640"], "Couldn't parse parameter override rule: '-p width=640'.", "write -p NAME:=VALUE"),
+        (["-p", "width:="], "Couldn't parse parameter override rule: '-p width:='", "write -p NAME:=VALUE"),
+        (["--params-file", "/no/such.yaml"], "Couldn't parse params file: '--params-file /no/such.yaml'", ""),
+        (["--log-level", "loud"], "Couldn't parse log level: '--log-level loud'.", "info, warn, error or fatal"),
+        (["--help"], "['--help'] unknown", "come before --ros-args"),
     ],
-    ids=["namespace", "parameter", "params_file", "log_level", "unknown"],
+    ids=["namespace", "list", "equals_sign", "no_value", "params_file", "log_level", "unknown"],
 )
-def test_so_are_other_bad_ros_arguments(arguments: list[str], said: str) -> None:
-    assert complaint_of("camera_node", "--ros-args", *arguments).startswith(f"camera_node: ROS arguments: {said}")
+def test_so_are_other_bad_ros_arguments_with_what_to_write(arguments: list[str], said: str, remedy: str) -> None:
+    complaint = complaint_of("camera_node", "--ros-args", *arguments)
+
+    assert complaint.startswith(f"camera_node: ROS arguments: {said}")
+    assert complaint.endswith(remedy)
 
 
 def test_a_list_of_many_types_is_refused_with_how_to_write_it() -> None:

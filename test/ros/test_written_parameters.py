@@ -152,6 +152,19 @@ def test_ros2_param_set_refuses_what_nothing_is_meant_by(name: str, text: str) -
         assert parameters.settings == InferenceSettings()
 
 
+def test_a_whole_number_out_of_range_is_refused_by_the_range() -> None:
+    with running_node("toy") as (runtime, node):
+        parameters = NodeParameters(node, InferenceSettings, runtime.overrides)
+        runtime.spin()
+        command = ParamCommand(node)
+
+        whole = command.set("/toy", "threshold", "2")
+        assert not whole.successful
+        assert "range" in whole.reason
+        assert whole.reason == command.set("/toy", "threshold", "2.0").reason
+        assert parameters.settings == InferenceSettings()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

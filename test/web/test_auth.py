@@ -197,7 +197,7 @@ BAD_SETTINGS = [
     ({"token": "short"}, "must be 8 to 256"),
     ({"token": "has space in it"}, "must be 8 to 256"),
     ({"token": VIEWER, "operator_token": VIEWER}, "must differ"),
-    ({"token_file": "/nowhere/tokens"}, "cannot be read"),
+    ({"token_file": "/nowhere/tokens"}, "'/nowhere/tokens': cannot be read: No such file or directory; must hold one"),
     ({"token_file": "/dev/null"}, "must hold one token a line"),
     ({"token_file": "/dev/null", "token": VIEWER}, "use one of the two"),
 ]

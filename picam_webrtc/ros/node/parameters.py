@@ -121,7 +121,10 @@ def set_by_user(declaration: Declaration, parameter: Parameter) -> Parameter:
     value, written = parameter.value, None
     if declaration.type is tuple and isinstance(value, str):
         value, written = entries_of(value) or (value, None)
-    return _parameter(declaration, declaration.check(meant(declaration, value, written)))
+    value = meant(declaration, value, written)
+    if declaration.type is float and isinstance(value, float):
+        return _parameter(declaration, value)  # unchecked, to be refused by its range and not by a type that will do
+    return _parameter(declaration, declaration.check(value))
 
 
 class NodeParameters(Generic[S]):

@@ -15,6 +15,14 @@ from picam_webrtc.errors import PicamWebrtcError
 HELP_WIDTH = 100
 """Of the parameters in a help text [characters]."""
 ALIKE = "write the entries of a list alike, as [1.0, 2.5] or ['0', 'dog']"
+REMEDIES = {
+    "Sequence should be of same type": ALIKE,
+    "parameter override rule": "write -p NAME:=VALUE",
+    "remap rule: '-r __ns:": "a namespace begins with /, as in -r __ns:=/front",
+    "remap rule": "write -r FROM:=TO",
+    "log level": "write debug, info, warn, error or fatal",
+}
+"""What to do about a message of rcl that has these words; the first that fits."""
 ROS_ARGUMENTS = "Parameters, remaps and the rest of ROS come after --ros-args: --ros-args -p NAME:=VALUE -r FROM:=TO"
 
 
@@ -52,10 +60,13 @@ def own_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def one_line(error: Exception) -> str:
-    """rcl's message on one line, less the places in its source code that it appends."""
+    """rcl's message on one line, less the places in its source code that it appends, and what to do about it."""
     text = re.sub(r", at \S+:\d+", "", " ".join(str(error).split()))
     text = text.removeprefix("Failed to parse ROS arguments: ").replace(" Error: error not set", "")
-    return f"{text}; {ALIKE}" if "Sequence should be of same type" in text else text
+    if text.startswith("["):  # the arguments after --ros-args that rcl does not know, as rclpy lists them
+        return f"{text} unknown; an executable's own arguments, --help too, come before --ros-args"
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in text), "")
+    return f"{text.removesuffix('.')}; {remedy}" if remedy else text
 
 
 def parameters_text(settings: type[Settings]) -> str:
