@@ -14,7 +14,7 @@ from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.list_cameras import listing
 from picam_webrtc.camera.picamera2 import Picamera2Source
 from picam_webrtc.camera.picamera2_library import CameraLibrary, installed_library
-from picam_webrtc.camera.protocol import PROTOCOL, Link, LinkEnded, Message, MessageTooLong, refusal
+from picam_webrtc.camera.protocol import PROTOCOL, UPLOAD_LIMIT_S, Link, LinkEnded, Message, MessageTooLong, refusal
 from picam_webrtc.camera.slots import SlotPool
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import Pixels
@@ -29,8 +29,6 @@ READ_S = 0.1
 """How long a read lasts at most, so that requests and the end of the connection are seen though frames come rarely."""
 OPENING_LIMIT_S = 60.0
 """Longer than any camera takes to open; then a driver hangs."""
-UPLOADING_LIMIT_S = 300.0
-"""The same for one whose sensor gets a network, which takes minutes the first time."""
 CLOSING_LIMIT_S = 5.0
 SHORTEST_HANG_S = 1.0
 ALIVE_S = 0.4
@@ -170,7 +168,7 @@ class CaptureService:
         if self._opened or self._pools or not isinstance(controls, ControlSet | None):
             raise MalformedRequest("camera_node's request to open the camera makes no sense")
         self._take_over(source, controls, _part(content, "known", dict))
-        with self._guard.watching(UPLOADING_LIMIT_S if source.has_network else OPENING_LIMIT_S):
+        with self._guard.watching(UPLOAD_LIMIT_S if source.has_network else OPENING_LIMIT_S):
             source.open()
         self._opened = True
         shapes = [pool.shape for pool in self._pools]

@@ -17,8 +17,6 @@ ENGINE = "picam_webrtc"
 
 ANSWER_TIMEOUT_S = 30.0
 """Picamera2 takes seconds to load from a cold SD card, and some cameras get their firmware when they are opened."""
-UPLOAD_TIMEOUT_S = 300.0
-"""For a camera whose sensor gets a network, which takes minutes the first time."""
 CLOSE_PATIENCE_S = 1.0
 """Picamera2 closes in 0.3 to 0.5 s."""
 SILENT_S = 1.0

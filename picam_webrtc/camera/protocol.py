@@ -37,6 +37,8 @@ LARGEST_MESSAGE_BYTES = 65536
 MOST_STREAMS = 2
 MESSAGES_WITH_MEMORY = frozenset({"opened"})
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_STREAMS * array.array("i").itemsize)
+UPLOAD_LIMIT_S = 300.0
+"""How long a camera may take to open whose sensor gets a network: the first time takes minutes."""
 MS_PER_S = 1000
 ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 DECODER = json.JSONDecoder()

@@ -14,10 +14,10 @@ import numpy as np
 from picam_webrtc.camera.capture_process import Way
 from picam_webrtc.camera.clock import NS_PER_S
 from picam_webrtc.camera.control_set import ControlSet, Plan
-from picam_webrtc.camera.conversation import UPLOAD_TIMEOUT_S, Conversation
+from picam_webrtc.camera.conversation import Conversation
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import CameraInfo
-from picam_webrtc.camera.protocol import Deadline, Message
+from picam_webrtc.camera.protocol import UPLOAD_LIMIT_S, Deadline, Message
 from picam_webrtc.errors import CameraError, SettingError
 from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
 from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK, SensorNetwork, SensorOutputs, SensorTensor
@@ -144,7 +144,7 @@ class RemoteSource:
                 known = {**self._known, "unsent": self._unsent}
                 conversation.tell("open", {"controls": self._controls, "known": known})
                 self._open, self._deaf, self._unsent = conversation, False, {}
-            answer = conversation.answer("opened", UPLOAD_TIMEOUT_S if self._settings.network else None)
+            answer = conversation.answer("opened", UPLOAD_LIMIT_S if self._settings.network else None)
             self._text, self._frame_rate, controls, self._known = self._state(answer)
             network = answer.get("network")  # of an older capture process None
             self._network = network if isinstance(network, SensorNetwork) else UNKNOWN_NETWORK

@@ -68,6 +68,8 @@ def make_source(settings: CameraSettings, library: CameraLibrary | None = None) 
     Raises SettingError at once for what can never work: no such file, no such camera, no Picamera2.
     """
     check_sizes(settings)
+    if settings.network and settings.source not in ("auto", "picamera2"):
+        logger.warning("Parameter 'network' has no effect: source %s has no sensor", settings.source)
     match settings.source:
         case "auto":
             return _automatic(settings, library)

@@ -79,8 +79,7 @@ class FramePairs(Generic[S]):
             return None
         met = self._small[stamp_ns], self._pictures[stamp_ns]
         # What is older has lost: its twin would come out of order.
-        _drop_up_to(stamp_ns, self._small)
-        _drop_up_to(stamp_ns, self._pictures)
+        self.unpaired += _drop_up_to(stamp_ns, self._small) + _drop_up_to(stamp_ns, self._pictures) - len(met)
         self.pairs += 1
         return met
 
@@ -95,6 +94,9 @@ class FramePairs(Generic[S]):
         return waiting.pop(next(iter(waiting)))
 
 
-def _drop_up_to(stamp_ns: int, waiting: dict[int, T]) -> None:
-    for stamp in [stamp for stamp in waiting if stamp <= stamp_ns]:
+def _drop_up_to(stamp_ns: int, waiting: dict[int, T]) -> int:
+    """How many that were."""
+    old = [stamp for stamp in waiting if stamp <= stamp_ns]
+    for stamp in old:
         del waiting[stamp]
+    return len(old)

@@ -31,6 +31,12 @@ def test_each_name_gives_its_source(tmp_path: Path) -> None:
     assert isinstance(make_source(settings(source="picamera2"), FakeLibrary("imx708")), Picamera2Source)
 
 
+def test_a_network_for_a_source_without_a_sensor_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    make_source(CameraSettings(source="test_pattern", network="/usr/share/imx500-models/none.rpk"))
+
+    assert caplog.messages == ["Parameter 'network' has no effect: source test_pattern has no sensor"]
+
+
 def test_auto_takes_picamera2_when_it_sees_a_camera_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 

@@ -71,6 +71,16 @@ def test_any_order_gives_pairs_once_and_keeps_few_frames(order: list[tuple[bool,
     assert len(rig.stamps) == rig.pairs.pairs
 
 
+def test_a_frame_that_a_later_pair_overtakes_counts_as_unpaired() -> None:
+    rig = Rig()
+    for stamp in (1, 2):
+        rig.pairs.put_small(frame(stamp))
+    rig.pairs.put_picture(frame(2))
+
+    assert rig.stamps == [2]
+    assert rig.pairs.unpaired == 1
+
+
 def test_a_topic_that_never_fits_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig()
     for stamp in range(5 * KEPT):

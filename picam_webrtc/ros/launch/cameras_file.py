@@ -42,7 +42,7 @@ class CamerasFile:
             if _has_parameters(entry)
         ]
         content = yaml.MappingNode("tag:yaml.org,2002:map", entries)
-        return ParameterFile(yaml.serialize(content, Dumper=yaml.SafeDumper))
+        return ParameterFile(yaml.serialize(content, Dumper=yaml.SafeDumper), self.path)
 
     @property
     def is_complete(self) -> bool:

@@ -22,13 +22,15 @@ STRING = "tag:yaml.org,2002:str"
 
 @dataclass(frozen=True, slots=True)
 class ParameterFile:
-    """One that is yet to be written."""
+    """One that is yet to be written; `source` is the file of the user's that it is made of."""
 
     text: str
+    source: str = ""
 
     def write(self) -> str:
         """Write it; its path, until this process ends: a process that respawns reads it again."""
-        with tempfile.NamedTemporaryFile("w", prefix="launch_params_", suffix=".yaml", delete=False) as file:
+        prefix = f"launch_params_{Path(self.source).stem}_" if self.source else "launch_params_"
+        with tempfile.NamedTemporaryFile("w", prefix=prefix, suffix=".yaml", delete=False) as file:
             file.write(self.text)
         atexit.register(Path(file.name).unlink, missing_ok=True)
         return file.name

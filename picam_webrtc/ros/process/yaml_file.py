@@ -11,7 +11,9 @@ def documents(path: str) -> list[yaml.Node]:
     """Those of a file that are not empty. Raises PicamWebrtcError, on one line and without naming the file."""
     try:
         found = list(yaml.compose_all(Path(path).read_text(), yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise PicamWebrtcError(f"cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise PicamWebrtcError(f"cannot be read as YAML: {' '.join(str(error).split())}") from error
     return [document for document in found if document is not None]
 

@@ -31,7 +31,7 @@ class BagWriter:
         try:
             self._writer = Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         except WriterError as error:
-            raise PicamWebrtcError(f"no recording: {error}; name a new folder") from error
+            raise PicamWebrtcError(f"no recording: {str(error).rstrip('.')}; name a new folder") from error
         self._types = get_typestore(Stores.LATEST)
         self.counts: dict[str, int] = {}
 

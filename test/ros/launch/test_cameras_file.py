@@ -62,6 +62,12 @@ def test_below_a_namespace_all_names_are_but_those_for_every_namespace(tmp_path:
     assert list(yaml.safe_load(cameras_file(tmp_path, text).below("/robot1").text)) == [name]
 
 
+def test_the_file_that_is_written_has_the_name_of_the_users(tmp_path: Path) -> None:
+    written = Path(cameras_file(tmp_path, FLAT).below("/robot1").write())
+
+    assert written.name.startswith("launch_params_cameras_")  # a warning of a wrong name in it tells that name
+
+
 @pytest.mark.parametrize("scalar", ["'12345'", '"1e3"', "1e3", "007", "yes", "'yes'", "[1, 2]", "null"])
 def test_written_again_a_value_is_spelled_as_it_was(tmp_path: Path, scalar: str) -> None:
     text = f"/front/camera_node: {{ros__parameters: {{value: {scalar}}}}}"
