@@ -24,7 +24,7 @@ EXTRAS := litert,opencv,bags,jpeg,test
 python = $(if $(filter system,$(1)),,AMENT_PREFIX_PATH=$(CACHE)/venv-$(1)) $(CACHE)/venv-$(1)/bin/python
 pytest = $(call python,$(1)) -m pytest
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
-ROS_TESTS := test/ros test/web test/launch test/test_launch.py
+ROS_TESTS := test/ros test/web/test_end_to_end.py test/launch test/test_launch.py
 ENGINE_TESTS := test/camera test/inference test/streaming test/web
 
 .PHONY: run test lint bench screenshots fuzz soak models system-packages clean
