@@ -15,7 +15,6 @@ import skimage
 
 from picam_webrtc.declaration import ParameterValue
 from picam_webrtc.models import fetch
-from picam_webrtc.ros.launching import camera_streams
 from picam_webrtc_test.browser import Browser, OpenBrowser, Page, open_chromium, open_firefox, wait_until
 from picam_webrtc_test.film import film_of
 from picam_webrtc_test.pipeline import NodeProcess, node_process
@@ -201,8 +200,9 @@ async def parameter_becomes(operator: aiohttp.ClientSession, url: str, name: str
 
 
 async def test_two_cameras_are_four_streams_on_one_page(each_browser: Browser) -> None:
-    streams = (*camera_streams("/front"), *camera_streams("/rear"))
-    parameters = {**TEST_PATTERN, "streams": streams, "width": 640, "height": 360}
+    topics = {"processed": "image_processed", "raw": "image_raw"}
+    streams = [f"{camera}_{name}:=/{camera}/{topic}" for camera in ("front", "rear") for name, topic in topics.items()]
+    parameters = {**TEST_PATTERN, "streams": tuple(streams), "width": 640, "height": 360}
     with node_process("picam_webrtc", parameters, arguments=["--cameras", "/front", "/rear"]) as robot:
         url = (await asyncio.to_thread(robot.wait_for_line, r"The page is at (http://\S+)"))[1]
         page = await each_browser.open(f"{url}?view=grid", width=1280, height=720)
