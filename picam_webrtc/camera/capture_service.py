@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import picam_webrtc
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.frame_set import FrameSet
+from picam_webrtc.camera.frames_message import FramesWriter, frames_of
 from picam_webrtc.camera.hang_guard import HangGuard
 from picam_webrtc.camera.list_cameras import listing
 from picam_webrtc.camera.picamera2 import Picamera2Source
@@ -17,8 +18,6 @@ from picam_webrtc.camera.picamera2_library import CameraLibrary, installed_libra
 from picam_webrtc.camera.protocol import PROTOCOL, UPLOAD_LIMIT_S, Link, LinkEnded, Message, MessageTooLong, refusal
 from picam_webrtc.camera.slots import SlotPool
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import Pixels
-from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK
 from picam_webrtc.settings import CameraSettings
 
 logger = logging.getLogger(__name__)
@@ -55,6 +54,7 @@ class CaptureService:
         self._source: Picamera2Source | None = None
         self._opened = False
         self._pools: list[SlotPool] = []
+        self._writer = FramesWriter()
         self._hang_limit_s = SHORTEST_HANG_S
         self._said_alive_s = 0.0
         self._tensors_fit = True
@@ -214,7 +214,11 @@ class CaptureService:
     def _announce(self, frame_set: FrameSet, source: Picamera2Source) -> bool:
         """Whether it went; without the sensor's outputs where they are too long."""
         try:
-            return self._link.send("frames", announcement(frame_set, source.frame_rate), lend=self._lend)
+            content = self._writer.content(frame_set, self._slots(frame_set), source.frame_rate)
+            if not self._link.send_packed("frames", content):
+                return False
+            self._writer.sent()
+            return True
         except MessageTooLong as error:
             if frame_set.sensor_outputs is None:
                 raise
@@ -231,9 +235,9 @@ class CaptureService:
             self._said_alive_s = time.monotonic()
             self._link.send("alive")
 
-    def _lend(self, pixels: Pixels) -> Any:
-        """Where camera_node finds a picture: the stream's number and the slot's."""
-        return next([stream, pool.taken_slot] for stream, pool in enumerate(self._pools) if pool.took(pixels))
+    def _slots(self, frame_set: FrameSet) -> list[int | None]:
+        """Where camera_node finds the pictures of the streams."""
+        return [pool.slot_of(frame.pixels) for pool, frame in zip(self._pools, frames_of(frame_set), strict=True)]
 
     def _close(self) -> None:
         self._guard.watch(CLOSING_LIMIT_S)
@@ -267,14 +271,6 @@ def _state(source: Picamera2Source) -> dict[str, Any]:
     rate, known = source.frame_rate, source.known
     state = {"text": str(source), "frame_rate": rate, "controls": source.controls, "known": known}
     return {**state, "network": source.network}
-
-
-def announcement(frame_set: FrameSet, frame_rate: float) -> dict[str, Any]:
-    """The network was told when the camera was opened."""
-    if frame_set.sensor_outputs is not None:
-        outputs = replace(frame_set.sensor_outputs, network=UNKNOWN_NETWORK)
-        frame_set = replace(frame_set, sensor_outputs=outputs)
-    return {"frame_set": frame_set, "frame_rate": frame_rate, "announced_ns": time.time_ns()}
 
 
 def known_settings(values: Mapping[str, Any]) -> CameraSettings:

@@ -8,10 +8,10 @@ from typing import Any
 
 import picam_webrtc
 from picam_webrtc.camera.capture_process import NoPicamera2, Way
+from picam_webrtc.camera.frames_message import Announced, FramesReader
 from picam_webrtc.camera.protocol import PROTOCOL, Deadline, LinkEnded, Message, close_all, refused
 from picam_webrtc.camera.slots import SlotMapping
 from picam_webrtc.errors import CameraError
-from picam_webrtc.frame import Pixels
 
 ENGINE = "picam_webrtc"
 
@@ -32,6 +32,7 @@ class Conversation:
         self._process = way.start()
         self._heard_s = time.monotonic()
         self._mappings: tuple[SlotMapping, ...] = ()
+        self._reader = FramesReader(())
         try:
             self._greet()
         except CameraError:
@@ -94,13 +95,14 @@ class Conversation:
             if not isinstance(shapes, Sequence) or len(shapes) != len(message.memory):
                 raise CameraError(f"{self._way} shares {len(message.memory)} memories of shapes {shapes!r:.60}")
             self._mappings = tuple(map(SlotMapping, message.memory, shapes))
+            self._reader = FramesReader(self._mappings)
 
     def hear(self, timeout_s: float) -> Message | None:
         """What comes in that time, but for logs and signs of life. Raises CameraError for its end and its faults."""
-        due = Deadline(timeout_s)
+        due: Deadline | None = None
         while True:
             try:
-                message = self._process.link.receive(due.remaining_s(), self._picture)
+                message = self._process.link.receive(timeout_s if due is None else due.remaining_s())
             except LinkEnded as error:
                 raise self._ended() from error
             if message is None:
@@ -112,12 +114,16 @@ class Conversation:
                 _log(message.content)
             elif message.kind != "alive":
                 return message
+            due = due or Deadline(timeout_s)
 
-    def _picture(self, place: Any) -> Pixels:
-        match place:
-            case [int(stream), int(slot)] if 0 <= stream < len(self._mappings):
-                return self._mappings[stream].lease(slot)
-        raise ValueError(f"no picture is at {place!r:.40}")
+    def next_frames(self, timeout_s: float) -> Announced | None:
+        """What the camera took next, where that comes in that time. Raises CameraError."""
+        message = self.hear(timeout_s)
+        if message is None:
+            return None
+        if message.kind != "frames":
+            raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
+        return self._reader.read(message.content)
 
     def give_back(self) -> None:
         """Return the slots of pictures that nobody looks at any more."""

@@ -23,19 +23,20 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from picam_webrtc.camera.wire_data import no_pictures, pack, unpack
+from picam_webrtc.camera.wire_data import pack, unpack
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import Pixels
 
 PROTOCOL = 1
 """Changes only where one side would no longer understand the other: both ignore fields that they do not know."""
 LARGEST_MESSAGE_BYTES = 65536
 MOST_STREAMS = 2
 MESSAGES_WITH_MEMORY = frozenset({"opened"})
+PACKED_MESSAGES = frozenset({"frames"})
+"""Their contents are left in terms of JSON, for whoever can read them faster (frames_message.py)."""
 ANCILLARY_BYTES = socket.CMSG_SPACE(MOST_STREAMS * array.array("i").itemsize)
 UPLOAD_LIMIT_S = 300.0
 """How long a camera may take to open whose sensor gets a network: the first time takes minutes."""
@@ -72,6 +73,7 @@ class Link:
             raise CameraError("a capture process needs a Unix socket of type SOCK_SEQPACKET")
         connection.setblocking(False)
         self._socket = connection
+        self._buffer = memoryview(bytearray(LARGEST_MESSAGE_BYTES))
         self._readable = select.poll()
         self._readable.register(connection, select.POLLIN)
 
@@ -82,15 +84,12 @@ class Link:
         memory: Sequence[int] = (),
         *,
         timeout_s: float = 0.0,
-        lend: Callable[[Pixels], Any] = no_pictures,
     ) -> bool:
         """Whether it went in that time; if not, the other side has stopped reading.
 
         Raises LinkEnded, MessageTooLong.
         """
-        data = ENCODER.encode({kind: pack(content, lend)}).encode()
-        if len(data) > LARGEST_MESSAGE_BYTES:
-            raise MessageTooLong(f"{len(data)} bytes are more than the {LARGEST_MESSAGE_BYTES} of a message")
+        data = _encoded(kind, pack(content))
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", memory))] if memory else []
         if self._send_now(data, rights):
             return True
@@ -99,6 +98,10 @@ class Link:
             writable.register(self._socket, select.POLLOUT)
             writable.poll(timeout_s * MS_PER_S)
         return bool(timeout_s) and self._send_now(data, rights)
+
+    def send_packed(self, kind: str, content: Any) -> bool:
+        """The same of what is in terms of JSON already, at once or not at all."""
+        return self._send_now(_encoded(kind, content), [])
 
     def _send_now(self, data: bytes, rights: list[tuple[int, int, "array.array[int]"]]) -> bool:
         try:
@@ -109,7 +112,7 @@ class Link:
             raise LinkEnded(f"the connection has ended ({error.strerror})") from error
         return True
 
-    def receive(self, timeout_s: float | None, take: Callable[[Any], Pixels] = no_pictures) -> Message | None:
+    def receive(self, timeout_s: float | None) -> Message | None:
         """The next message; None when there is none in that time, which may be 0 or None: for ever.
 
         Raises LinkEnded, and CameraError for what is no message.
@@ -124,13 +127,13 @@ class Link:
                 data, memory, flags = self._received()
         except OSError as error:
             raise LinkEnded(f"the connection has ended ({error.strerror})") from error
-        return _message(data, memory, flags, take)
+        return _message(data, memory, flags)
 
     def _received(self) -> tuple[bytes, tuple[int, ...], int]:
-        data, ancillary, flags, _ = self._socket.recvmsg(
-            LARGEST_MESSAGE_BYTES, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
+        length, ancillary, flags, _ = self._socket.recvmsg_into(
+            [self._buffer], ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
         )
-        return data, _descriptors(ancillary) if ancillary else (), flags
+        return self._buffer[:length].tobytes(), _descriptors(ancillary) if ancillary else (), flags
 
     def end_sending(self) -> None:
         """Tell the other side that nothing more comes, which ends it."""
@@ -153,13 +156,20 @@ class Deadline:
         return max(0.0, self._due_s - time.monotonic())
 
 
-def _message(data: bytes, memory: tuple[int, ...], flags: int, take: Callable[[Any], Pixels]) -> Message:
+def _encoded(kind: str, content: Any) -> bytes:
+    data = ENCODER.encode({kind: content}).encode()
+    if len(data) > LARGEST_MESSAGE_BYTES:
+        raise MessageTooLong(f"{len(data)} bytes are more than the {LARGEST_MESSAGE_BYTES} of a message")
+    return data
+
+
+def _message(data: bytes, memory: tuple[int, ...], flags: int) -> Message:
     try:
         if not data:
             raise LinkEnded("the connection has ended")
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
             raise CameraError(f"a message of more than {LARGEST_MESSAGE_BYTES} bytes or {MOST_STREAMS} descriptors")
-        kind, content = _content(data, take)
+        kind, content = _content(data)
         if memory and kind not in MESSAGES_WITH_MEMORY:
             raise CameraError(f"descriptors came with the message {kind!r:.40}")
     except CameraError:
@@ -168,14 +178,14 @@ def _message(data: bytes, memory: tuple[int, ...], flags: int, take: Callable[[A
     return Message(kind, content, memory)
 
 
-def _content(data: bytes, take: Callable[[Any], Pixels]) -> tuple[str, Any]:
+def _content(data: bytes) -> tuple[str, Any]:
     try:
         text = data.decode()
         found, end = DECODER.raw_decode(text)
         if end != len(text):
             raise ValueError("there is more behind it")
         ((kind, content),) = found.items()
-        return kind, unpack(content, take)
+        return kind, content if kind in PACKED_MESSAGES else unpack(content)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CameraError(f"a message that is none of picam_webrtc's ({error}): {data[:60]!r}") from error
 

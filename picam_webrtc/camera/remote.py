@@ -6,43 +6,29 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
-
-import numpy as np
 
 from picam_webrtc.camera.capture_process import Way
 from picam_webrtc.camera.clock import NS_PER_S
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.conversation import Conversation
 from picam_webrtc.camera.frame_set import FrameSet
+from picam_webrtc.camera.frames_message import Announced
 from picam_webrtc.camera.picamera2_library import CameraInfo
-from picam_webrtc.camera.protocol import UPLOAD_LIMIT_S, Deadline, Message
+from picam_webrtc.camera.protocol import UPLOAD_LIMIT_S, Deadline
 from picam_webrtc.errors import CameraError, SettingError
-from picam_webrtc.frame import PACKED_CHANNELS, SEMI_PLANAR, Frame
-from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK, SensorNetwork, SensorOutputs, SensorTensor
+from picam_webrtc.sensor_outputs import UNKNOWN_NETWORK, SensorNetwork
 from picam_webrtc.settings import CameraSettings
-from picam_webrtc.view import QUARTER_TURNS, View
 
 logger = logging.getLogger(__name__)
 
-LAST_STAMP_NS = 2**31 * NS_PER_S
-"""builtin_interfaces/Time counts seconds in an int32."""
 STALE_PERIODS = 2
 STALE_S = 0.1
 """A frame that is later than so many periods and this is not the newest: those after it found no slot free."""
-
-
+SOON_PERIODS = 0.5
 MOST_WAITING = 2
 """Frames that a reader finds when it was held for a moment; of more the newest count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """Frames, and when the capture process said so, CLOCK_REALTIME [ns], which no container changes."""
-
-    frame_set: FrameSet
-    at_ns: int
 
 
 class RemoteSource:
@@ -168,30 +154,27 @@ class RemoteSource:
     def _collect(self, conversation: Conversation, timeout_s: float) -> None:
         """Wait for a frame where none waits, and take all that are there; the newest stay."""
         conversation.give_back()
-        while (announced := self._next(conversation, timeout_s)) is not None:
-            self._waiting.append(announced)
+        while (announced := conversation.next_frames(timeout_s)) is not None:
+            self._frame_rate = announced.frame_rate
+            self._waiting.append(self._with_network(announced))
+            if self._age_s(announced) * announced.frame_rate < SOON_PERIODS:  # there is no newer one
+                return
             timeout_s = 0
 
-    def _next(self, conversation: Conversation, timeout_s: float) -> "Announced | None":
-        message = conversation.hear(timeout_s)
-        match message:
-            case None:
-                return None
-            case Message(
-                "frames",
-                {"frame_set": FrameSet() as frame_set, "frame_rate": float(rate), "announced_ns": int(announced)},
-            ) if rate > 0:
-                self._frame_rate = rate
-                return Announced(self._with_network(_checked(frame_set)), announced)
-        raise CameraError(f"{self._way} says {message.kind!r:.40}, and not what was taken")
+    def _with_network(self, announced: Announced) -> Announced:
+        """The network was told of when the camera was opened."""
+        outputs = announced.frame_set.sensor_outputs
+        if outputs is None:
+            return announced
+        frame_set = replace(announced.frame_set, sensor_outputs=replace(outputs, network=self._network))
+        return replace(announced, frame_set=frame_set)
 
-    def _with_network(self, frame_set: FrameSet) -> FrameSet:
-        if frame_set.sensor_outputs is None:
-            return frame_set
-        return replace(frame_set, sensor_outputs=replace(frame_set.sensor_outputs, network=self._network))
+    def _late(self, announced: Announced) -> bool:
+        return self._age_s(announced) > STALE_PERIODS / announced.frame_rate + STALE_S
 
-    def _late(self, announced: "Announced") -> bool:
-        return time.time_ns() - announced.at_ns > (STALE_PERIODS / self._frame_rate + STALE_S) * NS_PER_S
+    @staticmethod
+    def _age_s(announced: Announced) -> float:
+        return (time.time_ns() - announced.at_ns) / NS_PER_S
 
     def close(self) -> None:
         """And end the capture process. Frames that somebody holds stay as they are."""
@@ -224,50 +207,3 @@ def _nobody(_: ControlSet) -> None:
 def _request(settings: CameraSettings) -> Mapping[str, Any]:
     level = logging.getLogger("picam_webrtc.camera").getEffectiveLevel()
     return {"settings": {field.name: getattr(settings, field.name) for field in fields(settings)}, "level": level}
-
-
-def _checked(frame_set: FrameSet) -> FrameSet:
-    """Raises CameraError for what no camera takes."""
-    frames = [frame for frame in (frame_set.frame, frame_set.lores) if frame is not None]
-    if not all(isinstance(frame, Frame) and _is_picture(frame) for frame in frames):
-        raise CameraError("the capture process announces a picture that is none")
-    if frame_set.turn not in QUARTER_TURNS:
-        raise CameraError(f"the capture process announces a picture to be turned by {frame_set.turn} degrees")
-    if not isinstance(frame_set.metadata, Mapping):
-        raise CameraError("the capture process announces metadata that are none")
-    if not (frame_set.sensor_outputs is None or _are_outputs(frame_set.sensor_outputs)):
-        raise CameraError("the capture process announces outputs of the sensor that are none")
-    return frame_set
-
-
-def _are_outputs(outputs: object) -> bool:
-    """Whether they can be read: what a tensor is made of it has checked itself."""
-    if not isinstance(outputs, SensorOutputs) or not _is_view(outputs.seen):
-        return False
-    return isinstance(outputs.tensors, tuple) and all(isinstance(one, SensorTensor) for one in outputs.tensors)
-
-
-def _is_picture(frame: Frame) -> bool:
-    """Whether the pixels have the shape that `Frame` asks for, and the stamp is a time that ROS can say."""
-    if not isinstance(frame.pixels, np.ndarray) or not 0 <= frame.stamp_ns < LAST_STAMP_NS:
-        return False
-    if not (frame.view is None or _is_view(frame.view)):
-        return False
-    channels, shape = PACKED_CHANNELS.get(frame.encoding), frame.pixels.shape
-    if channels is None:
-        return frame.encoding in SEMI_PLANAR and len(shape) == 2 and shape[0] % 3 == 0
-    return shape[2:] == ((channels,) if channels > 1 else ())
-
-
-def _is_view(view: object) -> bool:
-    """Whether it is one that a matrix can be made of: whole numbers, and crops with something in them."""
-    if not isinstance(view, View):
-        return False
-    sizes = [(view.pixel_array, 2), (view.crop, 4), (view.whole, 4)]
-    return view.orientation in QUARTER_TURNS and all(
-        isinstance(numbers, tuple)
-        and len(numbers) == length
-        and all(type(number) is int for number in numbers)
-        and min(numbers[-2:]) > 0
-        for numbers, length in sizes
-    )

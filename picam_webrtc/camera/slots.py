@@ -11,6 +11,7 @@ import os
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -66,9 +67,11 @@ class SlotPool:
         """The slot that was taken last; None where none was free."""
         return None if self._taken is None else self._taken[1]
 
-    def took(self, pixels: Pixels) -> bool:
-        """Whether `pixels` is what was taken last."""
-        return self._taken is not None and self._taken[0] is pixels
+    def slot_of(self, pixels: Pixels) -> int | None:
+        """That of `pixels`, which was taken last. Raises ValueError where it is something else."""
+        if self._taken is None or self._taken[0] is not pixels:
+            raise ValueError("a picture from somewhere else")
+        return self._taken[1]
 
     def lend(self) -> None:
         """Mark the slot that was taken last as somebody else's."""
@@ -94,22 +97,23 @@ class SlotMapping:
         self.shape = _checked_shape(shape)
         self._size = prod(self.shape)
         self._memory = _mapped(descriptor, SLOTS * self._size)
-        self._leased: set[int] = set()
+        self._leased: dict[int, weakref.ref[Pixels] | None] = {}
         self._dropped: deque[int] = deque()
+        self._when_dropped = [partial(_drop, self._dropped, slot) for slot in range(SLOTS)]
         self._copies = BufferPool(self.shape)
 
     def lease(self, slot: int) -> Pixels:
         """The picture in a slot, or a copy of it; read-only uint8. Raises ValueError for no slot, or one in use."""
-        if not 0 <= slot < SLOTS or slot in self._leased:
+        if type(slot) is not int or not 0 <= slot < SLOTS or slot in self._leased:
             raise ValueError(f"slot {slot}, of {SLOTS}, is not free")
         held = len(self._leased) - len(self._dropped)
-        self._leased.add(slot)
+        self._leased[slot] = None
         view = np.frombuffer(self._memory, np.uint8, self._size, slot * self._size)
         if held >= MOST_HELD:
             self._dropped.append(slot)
             return self._copy(view)
         # As in BufferPool: every view of the picture keeps `view` alive. The mapping ends with the last of them.
-        weakref.finalize(view, self._dropped.append, slot).atexit = False
+        self._leased[slot] = weakref.ref(view, self._when_dropped[slot])
         return view.reshape(self.shape)
 
     def _copy(self, view: Pixels) -> Pixels:
@@ -124,8 +128,12 @@ class SlotMapping:
             return
         while self._dropped:
             slot = self._dropped.popleft()
-            self._leased.remove(slot)
+            del self._leased[slot]
             yield slot
+
+
+def _drop(dropped: "deque[int]", slot: int, _view: object) -> None:
+    dropped.append(slot)
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:

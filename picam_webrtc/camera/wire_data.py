@@ -3,24 +3,21 @@
 Whatever a `FrameSet`, a `Plan` or a `ControlSet` is made of goes through as it is: a new field needs no line here.
 Everything that JSON does not know is an object of one member, whose name tells what it is: `{"tuple": [...]}`,
 `{"set": [...]}`, `{"bytes": "..."}` (zlib, base64), `{"dict": {...}}`, `{"map": [[key, value], ...]}` for other keys
-than texts, `{"picture": ...}`, or `{"Frame": {...}}` for a class of ours.
+than texts, or `{"Frame": {...}}` for a class of ours.
 """
 
 import base64
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, get_args, get_type_hints
-
-import numpy as np
 
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control
 from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import CameraInfo
 from picam_webrtc.camera.sensor_mode import SensorMode
-from picam_webrtc.frame import Pixels
 
 SIMPLE = frozenset({bool, int, float, str})
 PLAIN = SIMPLE | {type(None)}
@@ -60,28 +57,21 @@ MOST_BYTES = 1 << 22
 """Unpacked: more numbers than a network on a sensor has outputs."""
 
 
-def no_pictures(_: Any) -> Any:
-    """For messages that have none."""
-    raise ValueError("a picture where none belongs")
-
-
-def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
-    """`value` in what JSON knows; `lend` tells where the receiver finds a picture. Raises TypeError for strangers."""
+def pack(value: Any) -> Any:
+    """`value` in what JSON knows. Raises TypeError for strangers."""
     kind = type(value)
     if kind in PLAIN:  # nearly all of a frame's metadata
         return value
     if kind in NAMES:
         name = NAMES[kind]
-        return {name: _packed({field: getattr(value, field) for field in FIELDS[name]}, lend)}
+        return {name: _packed({field: getattr(value, field) for field in FIELDS[name]})}
     match value:
         case dict():
-            return _packed_mapping(value, lend)
+            return _packed_mapping(value)
         case tuple():
-            return {"tuple": [pack(one, lend) for one in value]}
-        case np.ndarray():
-            return {"picture": lend(value)}
+            return {"tuple": [pack(one) for one in value]}
         case list():
-            return [pack(one, lend) for one in value]
+            return [pack(one) for one in value]
         case bytes():
             return {"bytes": base64.b64encode(zlib.compress(value, FASTEST)).decode()}
         case set() | frozenset():
@@ -91,47 +81,45 @@ def pack(value: Any, lend: Callable[[Pixels], Any] = no_pictures) -> Any:
         case Enum() if kind in CLASSES.values():
             return {kind.__name__: value.value}
         case Mapping():
-            return _packed_mapping(value, lend)
+            return _packed_mapping(value)
     raise TypeError(f"{kind.__name__} has no place in the protocol of the capture process")
 
 
-def _packed(values: Mapping[str, Any], lend: Callable[[Pixels], Any]) -> dict[str, Any]:
-    return {name: one if type(one) in PLAIN else pack(one, lend) for name, one in values.items()}
+def _packed(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one if type(one) in PLAIN else pack(one) for name, one in values.items()}
 
 
-def _packed_mapping(value: Mapping[Any, Any], lend: Callable[[Pixels], Any]) -> Any:
+def _packed_mapping(value: Mapping[Any, Any]) -> Any:
     if all(type(key) is str for key in value):
-        return {"dict": _packed(value, lend)}
-    return {"map": [[pack(key), pack(one, lend)] for key, one in value.items()]}
+        return {"dict": _packed(value)}
+    return {"map": [[pack(key), pack(one)] for key, one in value.items()]}
 
 
-def unpack(data: Any, take: Callable[[Any], Pixels] = no_pictures) -> Any:
-    """What `pack` was given; `take` finds a picture. Fields that this version does not know are left out.
+def unpack(data: Any) -> Any:
+    """What `pack` was given. Fields that this version does not know are left out.
 
     Raises ValueError, TypeError, AttributeError or RecursionError for anything else.
     """
     if type(data) in PLAIN:
         return data
     if isinstance(data, list):
-        return [unpack(one, take) for one in data]
+        return [unpack(one) for one in data]
     if len(data) != 1:
         raise ValueError(f"an object of {len(data)} members")
     ((name, content),) = data.items()
     if name in FIELDS:
-        return _instance(name, content, take)
+        return _instance(name, content)
     match name:
         case "dict":
-            return _unpacked(content, take)
+            return _unpacked(content)
         case "tuple":
-            return tuple([unpack(one, take) for one in content])
+            return tuple([unpack(one) for one in content])
         case "set":
             return set(map(unpack, content))
         case "map":
-            return {unpack(key): unpack(one, take) for key, one in content}
+            return {unpack(key): unpack(one) for key, one in content}
         case "bytes":
             return _bytes(content)
-        case "picture":
-            return take(content)
         case "ControlSet":
             return _control_set(content)
     if name not in CLASSES:
@@ -150,18 +138,23 @@ def _bytes(content: str) -> bytes:
     return data
 
 
-def _unpacked(content: Mapping[str, Any], take: Callable[[Any], Pixels]) -> dict[str, Any]:
-    return {name: one if type(one) in PLAIN else unpack(one, take) for name, one in content.items()}
+def _unpacked(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one if type(one) in PLAIN else unpack(one) for name, one in content.items()}
 
 
-def _instance(name: str, content: Any, take: Callable[[Any], Pixels]) -> Any:
+def _instance(name: str, content: Any) -> Any:
     names = FIELDS[name]
-    values = _unpacked({field: one for field, one in content.items() if field in names}, take)
+    values = _unpacked({field: one for field, one in content.items() if field in names})
+    check_types(name, values)
+    return CLASSES[name](**values)
+
+
+def check_types(name: str, values: Mapping[str, Any]) -> None:
+    """Raises TypeError where a field of that class has another type than it is declared with."""
     for field, wanted in CHECKED[name]:
         value = values.get(field, MISSING)
         if type(value) is not wanted and value is not MISSING and not (wanted is float and type(value) is int):
             raise TypeError(f"{name}.{field} is {value!r:.40}")
-    return CLASSES[name](**values)
 
 
 def _control_set(content: Any) -> ControlSet:

@@ -1,5 +1,6 @@
 """Sources whose capture process a test watches and disturbs."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,16 @@ class WatchedWay:
 
     @property
     def alive(self) -> list[int]:
-        return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
+        """Children of this process only: a number may be somebody else's by now."""
+        return [pid for pid in self.pids if is_child(pid)]
+
+
+def is_child(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return f"\nPPid:\t{os.getpid()}\n" in status
 
 
 def next_frame_set(source: RemoteSource) -> FrameSet:

@@ -133,10 +133,10 @@ def test_a_frame_is_announced_with_its_slot_and_its_metadata(client: Client) -> 
         raw = json.loads(client.socket.recv(10_000))
 
     assert answer.content["shapes"] == [(64, 64, 3), (96, 64)]
-    frame_set = raw["frames"]["dict"]["frame_set"]["FrameSet"]
-    assert frame_set["frame"]["Frame"]["pixels"] == {"picture": [0, 0]}
-    assert frame_set["lores"]["Frame"]["pixels"] == {"picture": [1, 0]}
-    assert frame_set["metadata"]["dict"]["ExposureTime"] == 9000
+    announced = raw["frames"]
+    assert announced["slots"] == [0, 0]
+    assert announced["metadata"]["dict"]["ExposureTime"] == 9000
+    assert [one["dict"]["encoding"] for one in announced["rest"]["dict"]["frames"]] == ["bgr8", "nv12"]
 
 
 def test_the_end_of_the_connection_closes_the_camera(client: Client) -> None:

@@ -99,7 +99,7 @@ def test_memory_that_nobody_expects_is_an_error_and_closed(ends: Ends, text: byt
         b'{"hello":1,"make":2}',
         b'{"hello":{"a":1,"b":2}}',
         b'{"hello":{"nobody":{}}}',
-        b'{"frames":{"picture":[0,0]}}',
+        b'{"hello":{"picture":[0,0]}}',
         b'{"hello":' + b"9" * 10_000 + b"}",
         b'{"hello":' + b"[" * 50_000,
         b'{"hello":' + b'{"tuple":[' * 5_000 + b"]}" * 5_000 + b"}",

@@ -418,6 +418,7 @@ def test_a_hundred_killed_processes_leave_nothing_behind(source: RemoteSource, w
         os.kill(way.alive[0], signal.SIGKILL)
         assert "SIGKILL" in fault_of(source)
         source.close()
+        assert way.alive == []
         way.processes.clear()
 
     for _ in range(3):

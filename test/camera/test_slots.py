@@ -119,7 +119,9 @@ def test_with_every_slot_lent_a_picture_has_memory_but_no_slot(pool: SlotPool) -
     pixels = pool.take()
 
     assert pool.taken_slot is None
-    assert pool.took(pixels)
+    assert pool.slot_of(pixels) is None
+    with pytest.raises(ValueError, match="from somewhere else"):
+        pool.slot_of(pixels.copy())
     pixels[:] = 9  # and does no harm
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from picam_webrtc.camera.control_set import ControlSet, Plan
 from picam_webrtc.camera.controls import Control, Kind, controls_of
-from picam_webrtc.camera.frame_set import FrameSet
 from picam_webrtc.camera.picamera2_library import CameraInfo
 from picam_webrtc.camera.sensor_mode import SensorMode
 from picam_webrtc.camera.wire_data import MOST_BYTES, pack, unpack
-from picam_webrtc.frame import ColorSpace, Frame
+from picam_webrtc.frame import ColorSpace
 from picam_webrtc.sensor_outputs import SensorNetwork, SensorOutputs, SensorTensor
 from picam_webrtc.view import View
 from picam_webrtc_test.camera.fake_picamera2 import FakeControlId
@@ -72,17 +71,6 @@ def test_a_set_of_controls_arrives_with_its_values_and_plans_as_before() -> None
     assert arrived.plan({"ExposureTime": 50000}) == here.plan({"ExposureTime": 50000})
 
 
-def test_a_picture_is_lent_and_found_again() -> None:
-    pixels = np.zeros((4, 6, 3), np.uint8)
-    sent = json.dumps(
-        pack(FrameSet(Frame(pixels, "bgr8", 1, "optical")), lend=lambda one: [0, 7] if one is pixels else None)
-    )
-    frame_set = unpack(json.loads(sent), take=lambda place: pixels if place == [0, 7] else np.empty(0))
-
-    assert frame_set.frame.pixels is pixels
-    assert (frame_set.frame.encoding, frame_set.frame.stamp_ns, frame_set.lores) == ("bgr8", 1, None)
-
-
 def test_a_field_that_this_version_does_not_know_is_left_out() -> None:
     data = {"CameraInfo": {"index": 0, "id": "a", "model": "b", "rotation": 180}}
 
@@ -114,7 +102,6 @@ def test_what_has_no_place_in_the_protocol_is_not_sent(stranger: object) -> None
         {"ControlSet": {"values": {"map": []}, "controls": {"map": [["x", 1]]}}},
         {"ControlSet": {"plan": 5, "values": []}},
         {"set": [[]]},
-        {"picture": [0, 0]},
         {"bytes": 5},
         {"bytes": "ÿ"},
         {"bytes": "AAAA"},
