@@ -42,6 +42,13 @@ class EventRate:
         self._times_s.append(self._now_s())
 
     @property
+    def settled(self) -> bool:
+        """Whether it may be compared to another: two topics are not found at one moment, and coded video comes from a
+        key frame on.
+        """
+        return self._now_s() - self._since_s >= WINDOW_S
+
+    @property
     def per_s(self) -> float:
         now_s = self._now_s()
         recent = sum(now_s - time_s < WINDOW_S for time_s in tuple(self._times_s))
@@ -66,6 +73,7 @@ class Feed:
     companion_rate: float
     usual_gap_s: float = 0.0
     """Between two pictures; 0 while that is not known."""
+    comparable: bool = True
 
 
 def network_report(limits: SilenceLimits, feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
@@ -88,7 +96,7 @@ def judge_feed(limits: SilenceLimits, feed: Feed) -> Verdict:
         return Level.OK, "idle"
     if not feed.publishers:
         return Level.WARN, f"nobody publishes {feed.topic}"
-    if feed.companion_rate * LEAST_SHARE > feed.rate:
+    if feed.comparable and feed.companion_rate * LEAST_SHARE > feed.rate:
         taken = f"{feed.companion} comes at {feed.companion_rate:.1f} Hz"
         return Level.WARN, f"{feed.topic} comes at {feed.rate:.1f} Hz, while {taken}: {_advice(feed.topic)}"
     late_by_the_link = 0 < LATE_BY_THE_LINK * feed.usual_gap_s <= feed.late_s

@@ -118,6 +118,7 @@ class StreamTopic:
         return Feed(
             *(stream, self.topic, watched, publishers, pictures, silent_s, late_s, companion, rate.per_s),
             usual_gap_s=self.usual_gap_s,
+            comparable=rate.settled,
         )
 
     def header_of(self, system_stamp_ns: int) -> tuple[int, str]:

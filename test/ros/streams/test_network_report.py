@@ -18,8 +18,12 @@ def feed(
     late_s: float = 0.04,
     companion_rate: float = 30.0,
     usual_gap_s: float = 0.03,
+    comparable: bool = True,
 ) -> Feed:
-    return Feed("raw", topic, watched, publishers, rate, silent_s, late_s, "camera_info", companion_rate, usual_gap_s)
+    companion = "camera_info"
+    return Feed(
+        *("raw", topic, watched, publishers, rate, silent_s, late_s, companion, companion_rate, usual_gap_s, comparable)
+    )
 
 
 LIMITS = WebRtcSettings()
@@ -56,6 +60,7 @@ def test_raw_pictures_that_do_not_get_through_are_said_with_the_advice() -> None
         (feed(rate=2.0, companion_rate=2.0, late_s=0.1), 0, "comes"),
         (feed(rate=2.0, companion_rate=2.0, late_s=1e6), 0, "comes"),
         (feed("/image_raw/h264", rate=3.0), 1, "too slow or too lossy for it"),
+        (feed("/image_raw/h264", rate=0.0, companion_rate=1.0, comparable=False), 0, "comes"),
     ],
 )
 def test_what_is_watched_should_come(one: Feed, level: int, part: str) -> None:
@@ -99,7 +104,9 @@ def test_a_rate_is_that_of_the_last_seconds() -> None:
 
     now.pass_s(WINDOW_S)
     assert rate.per_s == 0
+    assert rate.settled
 
     rate.restart()
     rate.count()
     assert rate.per_s == 1
+    assert not rate.settled
