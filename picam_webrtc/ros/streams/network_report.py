@@ -74,6 +74,7 @@ class Feed:
     usual_gap_s: float = 0.0
     """Between two pictures; 0 while that is not known."""
     comparable: bool = True
+    """Whether both rates are of a whole window."""
 
 
 def network_report(limits: SilenceLimits, feeds: Sequence[Feed], publishing: Sequence[PublishSnapshot]) -> Report:
